@@ -1,0 +1,119 @@
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import type * as scenario from "./scenario.ts";
+
+const folder = dirname(fileURLToPath(import.meta.url));
+
+/** One rule of the protocol, broken by an edit of the code that keeps it. */
+export interface Mutant {
+  readonly name: string;
+  readonly breaks: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+const placement = "../../shared/pool/placement.ts";
+const store = "./memory-pool-store.ts";
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: "skiphome",
+    breaks: "nobody reaches the intent without having passed the homes",
+    file: placement,
+    find: 'passed = home === "passed";',
+    replace: "passed = true;",
+  },
+  {
+    name: "blind",
+    breaks: "an intent moves only by compare-and-set",
+    file: store,
+    find: "if (itStandsWhereSeen || stored === undefined)",
+    replace: "if (true)",
+  },
+  {
+    name: "nointent",
+    breaks: "all calls for a token meet in one intent",
+    file: placement,
+    find: "candidate ? await store.createIntent(holder, candidate) :",
+    replace: "candidate ? candidate :",
+  },
+  {
+    name: "floatbase",
+    breaks: "the base is set once",
+    file: store,
+    find: "state.base ??= generation;",
+    replace: "state.base = generation;",
+  },
+  {
+    name: "earlymark",
+    breaks: "a cell is marked full only after it was seen full",
+    file: placement,
+    find: 'if (outcome === "appended" && isFull(cell))',
+    replace: 'if (outcome === "appended" && cell.tokens.length >= cell.capacity - 1)',
+  },
+  {
+    name: "nocontains",
+    breaks: "a token enters a cell once",
+    file: store,
+    find: "if (!(slotsAreFree && holdersAreNew))",
+    replace: "if (!slotsAreFree)",
+  },
+  {
+    name: "nosize",
+    breaks: "a cell takes no more tokens than it has codes",
+    file: store,
+    find: "if (!(slotsAreFree && holdersAreNew))",
+    replace: "if (!holdersAreNew)",
+  },
+  {
+    name: "openseal",
+    breaks: "a seal holds only for the size that was seen",
+    file: store,
+    find: "if (!cell || !sizeIsAsSeen)",
+    replace: "if (!cell)",
+  },
+  {
+    name: "unseenfull",
+    breaks: "a cell that a lagging read does not know yet is not taken for a full one",
+    file: placement,
+    find: "cell !== undefined && cell.codes.length > 0 && isFull(cell)",
+    replace: "cell !== undefined && isFull(cell)",
+  },
+  {
+    name: "lostbase",
+    breaks: "holders at home in a withdrawn base are found there",
+    file: placement,
+    find: ": await pool.store.base();",
+    replace: ": undefined;",
+  },
+];
+
+/** The model checker over code with this one edit. Throws when the code to edit is not there exactly once. */
+export const withMutant = async ({ name, file, find, replace }: Mutant): Promise<typeof scenario> => {
+  const path = resolve(folder, file);
+  const source = await readFile(path, "utf8");
+  if (source.split(find).length !== 2)
+    throw new Error(`mutant ${name}: its code is not in ${file} exactly once`);
+  const { outputFiles } = await build({
+    entryPoints: [resolve(folder, "scenario.ts")],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "node",
+    plugins: [
+      {
+        name: "mutant",
+        setup: (setup) => {
+          setup.onLoad({ filter: /\.ts$/ }, ({ path: loaded }) =>
+            loaded === path ? { contents: source.replace(find, () => replace), loader: "ts" } : undefined,
+          );
+        },
+      },
+    ],
+  });
+  const code = outputFiles[0]?.contents ?? new Uint8Array();
+  return import(/* @vite-ignore */ `data:text/javascript;base64,${Buffer.from(code).toString("base64")}`);
+};

@@ -1,0 +1,252 @@
+import { allocateMany } from "../../shared/pool/bulk.ts";
+import { type Holder, tokenOf } from "../../shared/pool/cell.ts";
+import type { Generation } from "../../shared/pool/generation.ts";
+import { allocate, type Placement } from "../../shared/pool/placement.ts";
+import { newPool, type Pool } from "../../shared/pool/pool.ts";
+import type { NewHolder, PoolStore } from "../../shared/pool/pool-store.ts";
+import { withdraw } from "../../shared/pool/withdrawal.ts";
+import { cellName, memoryPoolStore, PoolState, remember } from "./memory-pool-store.ts";
+import { Process, seededRandom, settle } from "./simulation.ts";
+
+/** More steps than any run without a livelock takes. */
+const mostSteps = 20_000;
+
+const newcomer = (holder: Holder): NewHolder => ({ holder, stamp: { at: 0, contextId: "" } });
+
+/** The same memory of the pool with a store of its own. */
+const sharing = (memory: Pool, store: PoolStore): Pool =>
+  new Proxy(memory, {
+    get: (target, property) => (property === "store" ? store : Reflect.get(target, property)),
+  });
+
+/** What a call answered, as the place of the code. */
+const placeOf = ({ cell, slot }: Placement): string => `${cellName(cell.address)}.${slot}`;
+
+/**
+ * Plays one random run of the real allocation code and tells the first promise that it broke, or null.
+ *
+ * A run has a pool that may start empty, up to three files published and one withdrawn midway, a dozen tokens each
+ * asked for one to three times, singly or in bulk, callers with stale knowledge of the pool, some of it shared by
+ * several calls, and crashes between any two store operations, after which the caller tries again.
+ */
+export const playScenario = async (seed: number): Promise<string | null> => {
+  const random = seededRandom(seed);
+  const below = (limit: number): number => Math.floor(random() * limit);
+  const state = new PoolState();
+  const salt = { high: below(2 ** 32), low: below(2 ** 32) };
+
+  const publish = () => {
+    const number = state.generations.length + 1;
+    const [shards, cellsPerShard] = [1 + below(3), 1 + below(2)];
+    let codes = 0;
+    for (let shard = 0; shard < shards; shard++) {
+      for (let cell = 0; cell < cellsPerShard; cell++) {
+        const capacity = below(4) === 0 ? 0 : 1 + below(3);
+        const address = { generation: number, attempt: 1, shard, cell };
+        const names = Array.from({ length: capacity }, (_, slot) => `${cellName(address)}.${slot}`);
+        const made = { capacity, codes: names, holders: [], past: [] };
+        state.cells.set(cellName(address), made);
+        remember(state, made);
+        codes += capacity;
+      }
+    }
+    state.generations.push({
+      number,
+      fileId: `file-${number}`,
+      attempt: 1,
+      codes,
+      shards,
+      cellsPerShard,
+      status: "published",
+    });
+  };
+  if (random() < 0.7) publish();
+  if (random() < 0.3) publish();
+  let toPublish = (state.generations.length > 0 ? 0 : 1) + below(3);
+  let toWithdraw = random() < 0.3 ? 1 : 0;
+  const crashRate = random() < 0.5 ? 0 : 0.03;
+
+  const holders: Holder[] = Array.from({ length: 2 + below(12) }, (_, index) =>
+    random() < 0.3
+      ? { customerId: `customer-${below(4)}`, trigger: `trigger-${index}` }
+      : { customerId: `customer-${index}`, trigger: null },
+  );
+
+  const isSeenFull = ({ number, shards, cellsPerShard }: Generation): boolean =>
+    Array.from({ length: shards }, (_, shard) => state.fullCells.get(`${number}.${shard}`)?.size ?? 0).every(
+      (size) => size === cellsPerShard,
+    );
+  /** A pool as a process may know it: generations missing at the end, the base unknown, some closed ones known. */
+  const staleKnowledge = (process: Process): Pool => {
+    const generations = state.generations.slice(0, Math.max(0, state.generations.length - below(2)));
+    const base = random() < 0.5 ? state.base : undefined;
+    const pool = newPool({ store: memoryPoolStore(state, process, random), salt, random, generations, base });
+    for (const generation of generations)
+      if (random() < 0.7 && isSeenFull(generation)) pool.closed.add(generation.number);
+    if (random() < 0.3) pool.homeFullRate = 1;
+    return pool;
+  };
+
+  const answers = new Map<string, string>();
+  let violation: string | null = null;
+  const note = (holder: Holder, placement: Placement | undefined, freeAtStart: ReadonlySet<string>) => {
+    const token = JSON.stringify(tokenOf(holder));
+    if (placement) {
+      const before = answers.get(token);
+      const now = placeOf(placement);
+      if (before !== undefined && before !== now) violation ??= `token ${token} got ${before} and ${now}`;
+      answers.set(token, now);
+      return;
+    }
+    for (const name of freeAtStart) {
+      const cell = state.cells.get(name);
+      const withdrawn = state.generations[Number(name.split(".")[0]) - 1]?.status === "withdrawn";
+      if (cell && !withdrawn && cell.holders.length < cell.capacity)
+        violation ??= `token ${token} got the default code while cell ${name} was free all the time`;
+    }
+  };
+  const freeCells = () =>
+    new Set([...state.cells].filter(([, cell]) => cell.holders.length < cell.capacity).map(([name]) => name));
+
+  const running: { process: Process; retry: readonly Holder[] }[] = [];
+  const shared: Pool[] = [];
+  const start = (wanted: readonly Holder[]) => {
+    const process = new Process();
+    const free = freeCells();
+    let pool = staleKnowledge(process);
+    const memory = shared[below(2)];
+    // Calls of one process share what it remembers, but each has a store of its own, so that it can die alone.
+    if (memory) pool = sharing(memory, pool.store);
+    else if (random() < 0.5) shared.push(pool);
+    const [first] = wanted;
+    if (wanted.length === 1 && first)
+      process.run(
+        () => allocate(pool, newcomer(first)),
+        (placement) => note(first, placement, free),
+      );
+    else
+      process.run(
+        () => allocateMany(pool, wanted.map(newcomer)),
+        (placements) => {
+          for (const [at, holder] of wanted.entries()) note(holder, placements[at], free);
+        },
+      );
+    running.push({ process, retry: wanted });
+  };
+  const startWithdrawal = () => {
+    const process = new Process();
+    const at = below(state.generations.length);
+    const generation = state.generations[at]!;
+    const store = memoryPoolStore(state, process, random);
+    process.run(
+      async () => {
+        const withdrawn: Generation = { ...generation, status: "withdrawn" };
+        await process.turn(() => state.generations.splice(at, 1, withdrawn));
+        await withdraw(store, withdrawn);
+      },
+      () => {},
+    );
+    running.push({ process, retry: [] });
+  };
+
+  const pending: (readonly Holder[])[] = holders.flatMap((holder) =>
+    Array.from({ length: 1 + below(3) }, () => [holder]),
+  );
+  if (random() < 0.3) pending.push(holders.filter(() => random() < 0.5));
+
+  for (let steps = 0; running.length > 0 || pending.length > 0 || toPublish > 0; steps++) {
+    if (steps > mostSteps) return "livelock";
+    const dice = random();
+    if (pending.length > 0 && (dice < 0.25 || running.length === 0)) {
+      const [wanted] = pending.splice(below(pending.length), 1);
+      if (wanted && wanted.length > 0) start(wanted);
+    } else if (toPublish > 0 && (dice > 0.985 || running.length === 0)) {
+      publish();
+      toPublish--;
+    } else if (toWithdraw > 0 && state.generations.length > 0 && dice > 0.97) {
+      startWithdrawal();
+      toWithdraw--;
+    } else if (running.length > 0) {
+      const at = below(running.length);
+      const { process, retry } = running[at]!;
+      if (retry.length > 0 && random() < crashRate) {
+        running.splice(at, 1);
+        pending.push(retry);
+        continue;
+      }
+      const [operation] = process.waiting.splice(below(process.waiting.length), 1);
+      operation?.();
+    }
+    await settle();
+    for (let at = running.length - 1; at >= 0; at--) {
+      const process = running[at]!.process;
+      if (process.failure) return `a call failed: ${String(process.failure)}`;
+      if (process.done) running.splice(at, 1);
+    }
+    if (violation) return violation;
+  }
+
+  // All is quiet. Everybody asks once more: who was answered gets the same code, who is left gets one while any is free.
+  for (const holder of holders) {
+    const process = new Process();
+    const free = freeCells();
+    const pool = staleKnowledge(process);
+    process.run(
+      () => allocate(pool, newcomer(holder)),
+      (placement) => {
+        const token = JSON.stringify(tokenOf(holder));
+        if (!placement && answers.has(token)) violation ??= `token ${token} lost its code`;
+        note(holder, placement, free);
+      },
+    );
+    await settle();
+    for (let steps = 0; !process.done; steps++) {
+      if (steps > mostSteps) return "livelock";
+      process.waiting.shift()?.();
+      await settle();
+    }
+    if (process.failure) return `a call failed: ${String(process.failure)}`;
+    if (violation) return violation;
+  }
+  return checkState(state, answers, new Set(holders.map(tokenOf)).size);
+};
+
+/** The promises that hold for the pool as a whole. */
+const checkState = (
+  state: PoolState,
+  answers: ReadonlyMap<string, string>,
+  tokens: number,
+): string | null => {
+  const cellByToken = new Map<string, string>();
+  let [taken, capacity] = [0, 0];
+  for (const [name, cell] of state.cells) {
+    capacity += cell.capacity;
+    taken += cell.holders.length;
+    if (cell.holders.length > cell.capacity) return `cell ${name} holds more than its capacity`;
+    for (const { holder } of cell.holders) {
+      const token = tokenOf(holder);
+      if (cellByToken.has(token)) return `a token sits in ${cellByToken.get(token)} and ${name}`;
+      cellByToken.set(token, name);
+    }
+  }
+  if (new Set(answers.values()).size !== answers.size) return "one code went to two tokens";
+  if (taken !== answers.size) return `${taken} codes are taken but ${answers.size} were answered`;
+  if (answers.size !== Math.min(tokens, capacity))
+    return `${answers.size} codes given to ${tokens} tokens though ${capacity} could be`;
+  return null;
+};
+
+/** Plays seeds `from` … `from + count - 1`; stops at the first violation if told so. */
+export const playScenarios = async (
+  from: number,
+  count: number,
+  { stopAtFirst = false }: { readonly stopAtFirst?: boolean } = {},
+): Promise<readonly { seed: number; violation: string }[]> => {
+  const violations: { seed: number; violation: string }[] = [];
+  for (let seed = from; seed < from + count; seed++) {
+    const violation = await playScenario(seed);
+    if (violation) violations.push({ seed, violation });
+    if (violation && stopAtFirst) break;
+  }
+  return violations;
+};
