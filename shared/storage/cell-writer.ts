@@ -1,0 +1,170 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import {
+  BatchWriteCommand,
+  type BatchWriteCommandInput,
+  DynamoDBDocumentClient,
+} from "@aws-sdk/lib-dynamodb";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { AdaptiveConcurrency } from "./adaptive-concurrency.ts";
+import type { CellItem } from "./cells.ts";
+import { tableName } from "./client.ts";
+
+/** BatchWriteItem takes 25 (docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html). */
+const cellsPerBatch = 25;
+const firstPauseMs = 50;
+const longestPauseMs = 5_000;
+
+export interface CellWriting {
+  /** Aborts the writing: no request is begun any more, and those under way are waited for. */
+  readonly signal: AbortSignal;
+  /** Told how many cells each request wrote. */
+  readonly onWritten?: (cells: number) => void;
+  /** Asks DynamoDB for what each request cost, and is told the write units. @default not asked */
+  readonly onConsumed?: (writeUnits: number) => void;
+  /** Gives up when nothing at all was written for this long. @default 3 minutes */
+  readonly patienceMs?: number;
+  /** Time given to requests that were never answered to take effect. @default 30 seconds */
+  readonly settleMs?: number;
+}
+
+/**
+ * A client of its own that does not try again by itself: how many requests are in flight is decided by how DynamoDB
+ * answers each one.
+ */
+const client = DynamoDBDocumentClient.from(
+  new DynamoDBClient({
+    maxAttempts: 1,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: 1_000,
+      requestTimeout: 10_000,
+      throwOnRequestTimeout: true,
+      httpAgent: { maxSockets: 64, keepAlive: true },
+      httpsAgent: { maxSockets: 64, keepAlive: true },
+    }),
+  }),
+);
+
+type PutRequest = NonNullable<BatchWriteCommandInput["RequestItems"]>[string][number];
+
+/**
+ * Writes new cells, in any order and as fast as the table takes them; an item that is there is overwritten. Pulls
+ * `cells` only as fast as it writes. When it is back, every pulled cell is written; when it throws, no request is
+ * under way any more.
+ */
+export const writeCells = async (cells: Iterable<CellItem>, writing: CellWriting): Promise<void> => {
+  const concurrency = new AdaptiveConcurrency();
+  const inFlight = new Set<Promise<void>>();
+  const progress: Progress = { at: performance.now(), unansweredAt: undefined };
+  const failures: unknown[] = [];
+  for (const batch of batchesOf(cells)) {
+    while (inFlight.size >= concurrency.limit && failures.length === 0) await Promise.race(inFlight);
+    if (failures.length > 0 || writing.signal.aborted) break;
+    const request = writeBatch(batch, writing, concurrency, progress)
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => inFlight.delete(request));
+    inFlight.add(request);
+  }
+  await Promise.all(inFlight);
+  if (failures.length > 0) throw failures[0];
+  // A request that timed out may still be on its way. Its put must not land on a cell that codes are given out of.
+  if (progress.unansweredAt !== undefined)
+    await sleep(progress.unansweredAt + (writing.settleMs ?? 30_000) - performance.now());
+  writing.signal.throwIfAborted();
+};
+
+interface Progress {
+  /** When something was written last. */
+  at: number;
+  /** When a request ended without an answer last: whether it was or will be carried out is not known. */
+  unansweredAt: number | undefined;
+}
+
+function* batchesOf(cells: Iterable<CellItem>): Generator<readonly PutRequest[]> {
+  let batch: PutRequest[] = [];
+  for (const Item of cells) {
+    batch.push({ PutRequest: { Item } });
+    if (batch.length < cellsPerBatch) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+const writeBatch = async (
+  batch: readonly PutRequest[],
+  { signal, onWritten, onConsumed, patienceMs = 180_000 }: CellWriting,
+  concurrency: AdaptiveConcurrency,
+  progress: Progress,
+): Promise<void> => {
+  let left = batch;
+  for (let failed = 0; ; failed++) {
+    const begun = performance.now();
+    const unwritten = await tryBatch(left, onConsumed, progress);
+    const now = performance.now();
+    if (unwritten.length < left.length) {
+      progress.at = now;
+      onWritten?.(left.length - unwritten.length);
+    }
+    left = unwritten;
+    if (left.length === 0) {
+      concurrency.succeeded(now - begun, now);
+      return;
+    }
+    concurrency.throttled(now);
+    if (now - progress.at > patienceMs)
+      throw new Error(`DynamoDB has taken no cell for ${patienceMs / 1000} seconds`);
+    // Full jitter: aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter
+    await sleep(Math.random() * Math.min(longestPauseMs, firstPauseMs * 2 ** failed));
+    signal.throwIfAborted();
+  }
+};
+
+/** What DynamoDB did not write of it. */
+const tryBatch = async (
+  batch: readonly PutRequest[],
+  onConsumed: CellWriting["onConsumed"],
+  progress: Progress,
+): Promise<readonly PutRequest[]> => {
+  try {
+    const { UnprocessedItems, ConsumedCapacity } = await client.send(
+      new BatchWriteCommand({
+        RequestItems: { [tableName()]: [...batch] },
+        ...(onConsumed && { ReturnConsumedCapacity: "TOTAL" }),
+      }),
+    );
+    for (const { CapacityUnits = 0 } of ConsumedCapacity ?? []) onConsumed?.(CapacityUnits);
+    return UnprocessedItems?.[tableName()] ?? [];
+  } catch (error) {
+    if (!(error instanceof Error && passes(error))) throw error;
+    if (!wasAnswered(error)) progress.unansweredAt = performance.now();
+    return batch;
+  }
+};
+
+const passingErrors = new Set([
+  "InternalServerError",
+  "LimitExceededException",
+  "ProvisionedThroughputExceededException",
+  "RequestLimitExceeded",
+  "ServiceUnavailable",
+  "ThrottlingException",
+  "TimeoutError",
+]);
+const passingSystemErrors = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EAI_AGAIN"]);
+
+const statusOf = (error: Error): number | undefined =>
+  (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+
+const wasAnswered = (error: Error): boolean => {
+  const refusedConnection = (error as { code?: string }).code === "ECONNREFUSED";
+  return refusedConnection || (statusOf(error) ?? 500) < 500;
+};
+
+/** Throttling, faults of the service and of the network: the same request may succeed a moment later. */
+const passes = (error: Error): boolean => {
+  const { code } = error as { code?: string };
+  return (
+    passingErrors.has(error.name) || passingSystemErrors.has(code ?? "") || (statusOf(error) ?? 0) >= 500
+  );
+};

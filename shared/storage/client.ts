@@ -1,0 +1,31 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { environment } from "../environment.ts";
+
+/**
+ * The DynamoDB client of this process. A hung connection ends in seconds, not at the gateway's limit: without
+ * `throwOnRequestTimeout` the handler only warns (github.com/smithy-lang/smithy-typescript, node-http-handler).
+ */
+export const dynamoDb = DynamoDBDocumentClient.from(
+  new DynamoDBClient({
+    maxAttempts: 5,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: 1_000,
+      requestTimeout: 3_000,
+      throwOnRequestTimeout: true,
+      httpAgent: { maxSockets: 256, keepAlive: true },
+      httpsAgent: { maxSockets: 256, keepAlive: true },
+    }),
+  }),
+  {
+    marshallOptions: {
+      removeUndefinedValues: true,
+      // A caller's metadata may have a key called "constructor", which the marshaller takes for a class.
+      convertClassInstanceToMap: true,
+    },
+  },
+);
+
+/** The table's name, read at first use so that tests can set it per engine. */
+export const tableName = (): string => environment("tableName");

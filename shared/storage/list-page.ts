@@ -1,0 +1,65 @@
+import { QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { dynamoDb, tableName } from "./client.ts";
+import { decodeCursor, encodeCursor } from "./cursors.ts";
+
+export interface PageRequest {
+  /** The list's name with its filters: only its own cursors are taken. */
+  readonly list: string;
+  readonly partitionKey: string;
+  /** Only items whose sort key begins so. @default all of the partition */
+  readonly sortKeyPrefix?: string;
+  readonly limit: number;
+  readonly cursor: string | undefined;
+  /** Leaves out items; the page is filled from what comes behind. */
+  readonly filter?: {
+    readonly FilterExpression: string;
+    readonly ExpressionAttributeNames: Record<string, string>;
+    readonly ExpressionAttributeValues: Record<string, unknown>;
+  };
+}
+
+export interface ItemPage {
+  readonly items: readonly Record<string, unknown>[];
+  /** Present when there is more. */
+  readonly nextCursor?: string;
+}
+
+/** A page of a partition's items in the order of their sort keys, strongly consistent. */
+export const listPage = async ({
+  list,
+  partitionKey,
+  sortKeyPrefix = "",
+  limit,
+  cursor,
+  filter,
+}: PageRequest): Promise<ItemPage> => {
+  // A sort key is of printable ASCII: right behind each comes itself with a space, and behind all of a prefix a DEL.
+  let position = cursor === undefined ? sortKeyPrefix : await decodeCursor(list, cursor);
+  // One more than the page, to know whether there is another page.
+  const wanted = limit + 1;
+  const items: Record<string, unknown>[] = [];
+  for (;;) {
+    const page = await dynamoDb.send(
+      new QueryCommand({
+        TableName: tableName(),
+        KeyConditionExpression: "pk = :pk AND sk BETWEEN :from AND :to",
+        ConsistentRead: true,
+        // DynamoDB counts before it filters: with a filter, read whole pages of 1 MB.
+        ...(!filter && { Limit: wanted - items.length }),
+        ...filter,
+        ExpressionAttributeValues: {
+          ...filter?.ExpressionAttributeValues,
+          ":pk": partitionKey,
+          ":from": `${position} `,
+          ":to": `${sortKeyPrefix}\u007f`,
+        },
+      }),
+    );
+    items.push(...(page.Items ?? []));
+    if (items.length >= wanted || page.LastEvaluatedKey === undefined) break;
+    position = String(page.LastEvaluatedKey.sk);
+  }
+  const last = items[limit - 1];
+  if (items.length <= limit || last === undefined) return { items };
+  return { items: items.slice(0, limit), nextCursor: await encodeCursor(list, String(last.sk)) };
+};
