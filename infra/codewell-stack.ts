@@ -1,0 +1,50 @@
+import { CfnOutput, Stack } from "aws-cdk-lib";
+import type { Construct } from "constructs";
+import type { Needs, QueueName } from "../shared/contract/route.ts";
+import { AllocationCounter } from "./constructs/allocation-counter.ts";
+import { CodeTable } from "./constructs/code-table.ts";
+import { FileBuckets } from "./constructs/file-buckets.ts";
+import { HttpApi } from "./constructs/http-api.ts";
+import { QueuedWork } from "./constructs/queued-work.ts";
+import type { FunctionDefaults, ServiceFunction } from "./constructs/service-function.ts";
+import { jobs } from "./jobs.ts";
+
+/** Codewell in one stack: notification, queue and grants over two stacks would wait for each other. */
+export class CodewellStack extends Stack {
+  private readonly table: CodeTable;
+  private readonly queues: Readonly<Record<QueueName, QueuedWork>>;
+  private readonly files: FileBuckets;
+
+  constructor(scope: Construct, id: string, defaults: FunctionDefaults) {
+    super(scope, id, { description: `Codewell, promotion codes as a service (${defaults.settings.name})` });
+
+    this.table = new CodeTable(this, "Codes");
+    const loading = new QueuedWork(this, "Loading", { ...defaults, job: jobs.loadCodeFile });
+    const exporting = new QueuedWork(this, "Exporting", { ...defaults, job: jobs.buildExport });
+    const withdrawing = new QueuedWork(this, "Withdrawing", { ...defaults, job: jobs.sealCodeFile });
+    this.queues = { "code-files": loading, exports: exporting, withdrawals: withdrawing };
+    this.files = new FileBuckets(this, "Files", { settings: defaults.settings, arrivals: loading.queue });
+    new AllocationCounter(this, "Counting", { ...defaults, table: this.table });
+    const api = new HttpApi(this, "Api", { ...defaults, bind: (fn, needs) => this.bind(fn, needs) });
+
+    this.bind(loading.function, jobs.loadCodeFile.needs);
+    this.bind(exporting.function, jobs.buildExport.needs);
+    this.bind(withdrawing.function, jobs.sealCodeFile.needs);
+
+    new CfnOutput(this, "ApiUrl", { value: api.url });
+    new CfnOutput(this, "RestApiId", { value: api.api.restApiId });
+    new CfnOutput(this, "UsagePlanId", { value: api.usagePlan.usagePlanId });
+    new CfnOutput(this, "TableName", { value: this.table.table.tableName });
+    new CfnOutput(this, "UploadsBucket", { value: this.files.uploads.bucketName });
+    new CfnOutput(this, "ExportsBucket", { value: this.files.exports.bucketName });
+  }
+
+  /** Least privilege in one place: names and rights of exactly what the function's entry says. */
+  private bind(fn: ServiceFunction, { table, uploads, exports, rejects, queues }: Needs): void {
+    if (table !== undefined) this.table.bind(fn, table);
+    if (uploads !== undefined) this.files.bindUploads(fn, uploads);
+    if (exports !== undefined) this.files.bindExports(fn, exports);
+    if (rejects !== undefined) this.files.bindRejects(fn, rejects);
+    for (const name of queues ?? []) this.queues[name].bindSender(fn, name);
+  }
+}

@@ -1,0 +1,55 @@
+import type { Needs, QueueName } from "../shared/contract/route.ts";
+
+/** A function that no route calls: its folder below `functions/` and its rights, exactly. */
+export interface Worker {
+  readonly folder: string;
+  readonly needs: Needs;
+}
+
+/** A worker that takes its work from a queue, one message at a time. */
+export interface Job extends Worker {
+  readonly queue: QueueName;
+  readonly memoryMb: number;
+}
+
+/** Work that outlives a request. Adding a job is one entry here, one folder in `functions/`, one part in the stack. */
+export const jobs = {
+  loadCodeFile: {
+    folder: "load-code-file",
+    queue: "code-files",
+    // A file of 20 million codes is held as bytes and typed arrays: pool.md, "Loading a file".
+    memoryMb: 3008,
+    needs: {
+      table: ["BatchWriteItem", "ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+      // Without ListBucket, S3 answers 403 instead of 404 for an object that is gone (API_GetObject, "Permissions").
+      uploads: ["GetObject", "GetObjectVersion", "ListBucket"],
+      rejects: ["AbortMultipartUpload", "PutObject"],
+      queues: ["code-files"],
+    },
+  },
+  buildExport: {
+    folder: "build-export",
+    queue: "exports",
+    memoryMb: 1024,
+    needs: {
+      table: ["BatchGetItem", "Query", "UpdateItem"],
+      exports: ["AbortMultipartUpload", "PutObject"],
+    },
+  },
+  sealCodeFile: {
+    folder: "seal-code-file",
+    queue: "withdrawals",
+    memoryMb: 1024,
+    needs: {
+      table: ["BatchGetItem", "GetItem", "Query", "UpdateItem"],
+      queues: ["withdrawals"],
+    },
+  },
+} as const satisfies Record<string, Job>;
+
+/** Functions that the gateway and the table's stream call. */
+export const workers = {
+  authorizeRequest: { folder: "authorize-request", needs: { table: ["GetItem"] } },
+  refuseMethod: { folder: "refuse-method", needs: {} },
+  countAllocations: { folder: "count-allocations", needs: { table: ["GetItem", "Query", "UpdateItem"] } },
+} as const satisfies Record<string, Worker>;

@@ -1,0 +1,90 @@
+import { RetentionDays } from "aws-cdk-lib/aws-logs";
+import type { QueueName } from "../shared/contract/route.ts";
+
+export const stageNames = ["local", "dev", "prod"] as const;
+export type StageName = (typeof stageNames)[number];
+
+/** What differs, or may differ, between the deployments of one company. */
+export interface StageSettings {
+  /** Name of the API's stage and the end of the stack's name. */
+  readonly name: StageName;
+  /**
+   * Memory of a function in MB; Lambda gives CPU in proportion.
+   * @default 1024
+   */
+  readonly memoryMb: number;
+  /**
+   * Memory in MB of the functions that work through a thousand customers in one call.
+   * @default 1769, which is one whole CPU (docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html)
+   */
+  readonly bulkMemoryMb: number;
+  /**
+   * Requests per second that one API key may send, and how many at once on top.
+   * @default 500 per second, 1,000 at once
+   */
+  readonly keyThrottle: Throttle;
+  /**
+   * The same for all keys together.
+   * @default 5,000 per second, 5,000 at once: half and all of an account's default quota in a region
+   */
+  readonly apiThrottle: Throttle;
+  /**
+   * Most executions of a job at once, by queue; Lambda permits no fewer than 2.
+   * @default 5 loads, 5 exports, 2 withdrawals
+   */
+  readonly jobConcurrency: Readonly<Record<QueueName, number>>;
+  /**
+   * How long the logs of functions and of the API are kept.
+   * @default 90 days
+   */
+  readonly logRetention: RetentionDays;
+  /**
+   * Least important log level that is written.
+   * @default INFO
+   */
+  readonly logLevel: "DEBUG" | "INFO" | "WARN" | "ERROR";
+  /**
+   * Web origins whose pages may send a presigned upload. The signature is the permission, so any origin is safe.
+   * @default any
+   */
+  readonly uploadOrigins: readonly string[];
+}
+
+/** Steady requests per second, and the size of the token bucket. */
+export interface Throttle {
+  readonly rateLimit: number;
+  readonly burstLimit: number;
+}
+
+const defaults: Omit<StageSettings, "name"> = {
+  memoryMb: 1024,
+  bulkMemoryMb: 1769,
+  keyThrottle: { rateLimit: 500, burstLimit: 1000 },
+  apiThrottle: { rateLimit: 5000, burstLimit: 5000 },
+  jobConcurrency: { "code-files": 5, exports: 5, withdrawals: 2 },
+  logRetention: RetentionDays.THREE_MONTHS,
+  logLevel: "INFO",
+  uploadOrigins: ["*"],
+};
+
+/** State is retained and protected in every stage: a setting that loosens it would one day be set in the wrong one. */
+const overrides: Readonly<Record<StageName, Partial<Omit<StageSettings, "name">>>> = {
+  // One developer, one key, and load tests over loopback: the limit is there, but high.
+  local: {
+    keyThrottle: { rateLimit: 10_000, burstLimit: 20_000 },
+    apiThrottle: { rateLimit: 10_000, burstLimit: 20_000 },
+  },
+  dev: { logRetention: RetentionDays.TWO_WEEKS, logLevel: "DEBUG" },
+  prod: {},
+};
+
+/** The settings of a stage. Throws a sentence that lists the stages when there is none of that name. */
+export const stageSettings = (name: string): StageSettings => {
+  const known = stageNames.find((stage) => stage === name);
+  if (known === undefined)
+    throw new Error(`There is no stage "${name}". Stages are ${stageNames.join(", ")}: see infra/stages.ts.`);
+  return { name: known, ...defaults, ...overrides[known] };
+};
+
+/** The stack's name, which `cdk-outputs.json` files its outputs under. */
+export const stackName = (stage: StageName): string => `Codewell-${stage}`;
