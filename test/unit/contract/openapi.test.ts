@@ -1,0 +1,137 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { describe, expect, it } from "vitest";
+import { openApiDocument } from "../../../commands/openapi-document.ts";
+import committed from "../../../openapi.json" with { type: "json" };
+import packageJson from "../../../package.json" with { type: "json" };
+import { problemByCode } from "../../../shared/contract/problems.ts";
+import type { Route } from "../../../shared/contract/route.ts";
+import { routes } from "../../../shared/contract/routes.ts";
+
+interface MediaType {
+  readonly schema: object;
+  readonly example?: unknown;
+}
+interface Operation {
+  readonly operationId: string;
+  readonly description: string;
+  readonly security: readonly object[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly required?: boolean;
+  }[];
+  readonly requestBody?: { readonly required?: boolean; readonly content: Record<string, MediaType> };
+  readonly responses: Readonly<
+    Record<string, { description: string; headers?: object; content?: Record<string, MediaType> }>
+  >;
+}
+
+const document = JSON.parse(JSON.stringify(openApiDocument(packageJson.version))) as {
+  readonly openapi: string;
+  readonly tags: readonly { readonly name: string }[];
+  readonly components: { readonly schemas: Record<string, object> };
+  readonly paths: Record<string, Record<string, Operation>>;
+};
+
+const operations = Object.entries<Route>(routes).map(([name, route]) => ({
+  name,
+  route,
+  operation: document.paths[route.path]?.[route.method.toLowerCase()] as Operation,
+}));
+
+describe("openapi.json", () => {
+  it('is what the routes say: run "npm run openapi" and commit it', () => {
+    expect(committed).toEqual(document);
+  });
+
+  it("describes every route once, under its name", () => {
+    const described = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+
+    expect(document.openapi).toBe("3.1.0");
+    expect(described.map(({ operationId }) => operationId).sort()).toEqual(Object.keys(routes).sort());
+  });
+
+  it.each(operations)("gives $name its parameters, body and answers", ({ route, operation }) => {
+    const inPath = operation.parameters?.filter((parameter) => parameter.in === "path") ?? [];
+    const inHeader = operation.parameters?.filter((parameter) => parameter.in === "header") ?? [];
+
+    expect(inPath.map(({ name }) => name).sort()).toEqual(
+      [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort(),
+    );
+    expect(inPath.every(({ required }) => required)).toBe(true);
+    expect(inHeader.map(({ name }) => name)).toEqual(route.method === "POST" ? ["Idempotency-Key"] : []);
+    expect(operation.requestBody !== undefined).toBe(route.body !== undefined);
+    expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(Object.keys(route.statuses)));
+    for (const code of route.refusals)
+      expect(operation.responses[problemByCode[code].status]?.description).toContain(`\`${code}\``);
+    expect(operation.security).toEqual(route.scopes === null ? [] : [{ ApiKey: [] }]);
+  });
+
+  it("has only tags that it explains", () => {
+    const explained = document.tags.map(({ name }) => name);
+
+    expect(operations.filter(({ route }) => !explained.includes(route.tag))).toEqual([]);
+  });
+
+  it("refers only to what it holds", () => {
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(
+      ([, path]) => path ?? "",
+    );
+    const dangling = references.filter(
+      (path) => !Object.hasOwn(document.components.schemas, path.replace("#/components/schemas/", "")),
+    );
+
+    expect(references.length).toBeGreaterThan(0);
+    expect(dangling).toEqual([]);
+  });
+});
+
+describe("an example", () => {
+  const answers = operations.filter(({ name }) => name !== "describeApi");
+
+  it.each(answers)("of $name's answer is a valid answer", ({ route, operation }) => {
+    for (const status of Object.keys(route.statuses)) {
+      const example = operation.responses[status]?.content?.["application/json"]?.example;
+      expect(example).toBeDefined();
+      expect(route.answer.parse(example)).toEqual(example);
+    }
+  });
+
+  it.each(operations.filter(({ route }) => route.body && !route.bodyOptional))(
+    "of $name's body is a valid body",
+    ({ route, operation }) => {
+      const example = operation.requestBody?.content["application/json"]?.example;
+      expect(example).toBeDefined();
+      expect(route.body?.safeParse(example).error).toBeUndefined();
+    },
+  );
+
+  it("is valid by the JSON Schema of the description too, and every schema is one", () => {
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    ajv.addSchema({ $id: "openapi", ...document });
+    const contents = operations.flatMap(({ name, route, operation }) => [
+      ...Object.entries(operation.requestBody?.content ?? {}).map(([, content]) => ({
+        name,
+        content,
+        place: `#/paths/${route.path.replaceAll("/", "~1").replaceAll("{", "%7B").replaceAll("}", "%7D")}/${route.method.toLowerCase()}/requestBody/content/application~1json/schema`,
+      })),
+      ...Object.entries(operation.responses).flatMap(([status, response]) =>
+        Object.entries(response.content ?? {}).map(([type, content]) => ({
+          name,
+          content,
+          place: `#/paths/${route.path.replaceAll("/", "~1").replaceAll("{", "%7B").replaceAll("}", "%7D")}/${route.method.toLowerCase()}/responses/${status}/content/${type.replace("/", "~1")}/schema`,
+        })),
+      ),
+    ]);
+
+    const wrong = contents.flatMap(({ name, content, place }) => {
+      const validate = ajv.getSchema(`openapi${place}`);
+      if (!validate) return [`${name}: no schema at ${place}`];
+      if (content.example === undefined || validate(content.example)) return [];
+      return [`${name}: ${ajv.errorsText(validate.errors)}`];
+    });
+
+    expect(contents.length).toBeGreaterThan(100);
+    expect(wrong).toEqual([]);
+  });
+});
