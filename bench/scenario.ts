@@ -40,7 +40,9 @@ export interface Run<Options extends Readonly<Record<string, number>>> {
 }
 
 /** Part of the bench: a file of `bench/scenarios/` with one of these as its `scenario`. */
-export interface Scenario<Options extends Readonly<Record<string, number>> = Readonly<Record<string, number>>> {
+export interface Scenario<
+  Options extends Readonly<Record<string, number>> = Readonly<Record<string, number>>,
+> {
   /** As named on the command line: `npm run bench -- allocate`. */
   readonly name: string;
   readonly summary: string;
