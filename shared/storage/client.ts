@@ -11,7 +11,9 @@ export const dynamoDb = DynamoDBDocumentClient.from(
   new DynamoDBClient({
     maxAttempts: 5,
     requestHandler: new NodeHttpHandler({
-      connectionTimeout: 1_000,
+      // From two seconds on the handler looks at a pending connection twice. Below, one timer per connection ends them
+      // all when the process itself stood still (timers run before arrivals are read), and so the retry tokens too.
+      connectionTimeout: 2_000,
       requestTimeout: 3_000,
       throwOnRequestTimeout: true,
       httpAgent: { maxSockets: 256, keepAlive: true },
