@@ -4,6 +4,12 @@ export const objectPrefixes = {
   drops: "promocodes/",
   /** Uploads bucket: files sent with a presigned POST. */
   uploads: "uploads/",
+  /** Uploads bucket: audiences dropped by hand, `audiences/{promocodeId}/<any name>.csv`. */
+  audienceDrops: "audiences/",
+  /** Uploads bucket: audiences sent with a presigned POST. */
+  audienceUploads: "audience-uploads/",
+  /** Exports bucket: who of an audience got which code. */
+  audienceResults: "audiences/",
   /** Exports bucket: finished exports. */
   exports: "exports/",
   /** Exports bucket: lists of the rows that a code file's load refused. */

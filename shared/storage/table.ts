@@ -106,6 +106,7 @@ export const keys = {
     sk: `${defaultGivenPrefix}${promocodeId}#${which}`,
   }),
   export: (exportId: string): Key => ({ pk: `export#${exportId}`, sk: "head" }),
+  audience: (audienceId: string): Key => ({ pk: `audience#${audienceId}`, sk: "head" }),
   apiKey: (keyId: string): Key => ({ pk: partitions.apiKeys, sk: keyId }),
   /** `digest` stands for the caller's key id, the route and the Idempotency-Key. */
   idempotency: (digest: string): Key => ({ pk: `idempotency#${digest}`, sk: "head" }),

@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { encodeTime } from "ulid";
+import { idSchema } from "../contract/conventions.ts";
+import { environment } from "../environment.ts";
+import type { UploadedObject } from "./buckets.ts";
+import { objectPrefixes } from "./object-prefixes.ts";
+
+/** Where an announced audience goes in the uploads bucket. The caller's file name is on the record only. */
+export const audienceUploadKey = (promocodeId: string, audienceId: string): string =>
+  `${objectPrefixes.audienceUploads}${promocodeId}/${audienceId}.csv`;
+
+/**
+ * The result in the exports bucket. Each attempt that begins a result has an object of its own, so an object that is
+ * there is complete and is that attempt's.
+ */
+export const audienceResultKey = (audienceId: string, attempt: number): string =>
+  `${objectPrefixes.audienceResults}${audienceId}/${attempt}.csv`;
+
+const uploadPattern = new RegExp(`^${objectPrefixes.audienceUploads}[^/]+/(aud_[0-9A-Z]{26})\\.csv$`);
+const dropPattern = new RegExp(`^${objectPrefixes.audienceDrops}([^/]+)/(.+)$`, "s");
+
+/** What a key of the uploads bucket means to the audiences. */
+export type AudienceKey =
+  | { readonly kind: "upload"; readonly audienceId: string }
+  | { readonly kind: "drop"; readonly promocodeId: string; readonly fileName: string }
+  | { readonly kind: "folder" | "unknown" };
+
+/** Reads a key, decoded. A key that ends with a slash is what consoles make to show a folder. */
+export const parseAudienceKey = (key: string): AudienceKey => {
+  if (key.endsWith("/")) return { kind: "folder" };
+  const upload = uploadPattern.exec(key);
+  if (upload) return { kind: "upload", audienceId: upload[1]! };
+  const drop = dropPattern.exec(key);
+  if (drop && idSchema.safeParse(drop[1]).success)
+    return { kind: "drop", promocodeId: drop[1]!, fileName: drop[2]! };
+  return { kind: "unknown" };
+};
+
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const randomnessLength = 16;
+
+/**
+ * The id of a dropped audience: a ULID of the time when the object was made and of its bucket, key and version, so
+ * that an event that comes again finds the record.
+ */
+export const dropAudienceId = ({ objectKey, versionId }: UploadedObject, lastModified: Date): string => {
+  const digest = createHash("sha256")
+    .update(JSON.stringify([environment("uploadsBucket"), objectKey, versionId]))
+    .digest();
+  const randomness = Array.from(digest.subarray(0, randomnessLength), (byte) => crockford[byte % 32]);
+  return `aud_${encodeTime(lastModified.getTime(), 10)}${randomness.join("")}`;
+};
