@@ -18,7 +18,7 @@ export class CodewellStack extends Stack {
   constructor(scope: Construct, id: string, defaults: FunctionDefaults) {
     super(scope, id, { description: `Codewell, promotion codes as a service (${defaults.settings.name})` });
 
-    this.table = new CodeTable(this, "Codes");
+    this.table = new CodeTable(this, "Codes", defaults.settings);
     const loading = new QueuedWork(this, "Loading", { ...defaults, job: jobs.loadCodeFile });
     const exporting = new QueuedWork(this, "Exporting", { ...defaults, job: jobs.buildExport });
     const withdrawing = new QueuedWork(this, "Withdrawing", { ...defaults, job: jobs.sealCodeFile });

@@ -4,6 +4,7 @@ import { Construct } from "constructs";
 import type { TableAction } from "../../shared/contract/route.ts";
 import { environmentNames } from "../../shared/environment.ts";
 import { tableAttributes } from "../../shared/storage/table.ts";
+import type { StageSettings } from "../stages.ts";
 import type { ServiceFunction } from "./service-function.ts";
 
 /**
@@ -13,7 +14,7 @@ import type { ServiceFunction } from "./service-function.ts";
 export class CodeTable extends Construct {
   readonly table: Table;
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, { warmThroughput }: Pick<StageSettings, "warmThroughput">) {
     super(scope, id);
     this.table = new Table(this, "Table", {
       partitionKey: { name: tableAttributes.partitionKey, type: AttributeType.STRING },
@@ -23,6 +24,7 @@ export class CodeTable extends Construct {
       timeToLiveAttribute: tableAttributes.timeToLive,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: true,
+      ...(warmThroughput && { warmThroughput }),
       removalPolicy: RemovalPolicy.RETAIN,
     });
   }

@@ -1,5 +1,7 @@
-import { Match } from "aws-cdk-lib/assertions";
+import { App, Stack } from "aws-cdk-lib";
+import { Match, Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
+import { CodeTable } from "../../infra/constructs/code-table.ts";
 import { parseUploadsKey, uploadKey } from "../../shared/files/buckets.ts";
 import { exportObjectKey } from "../../shared/files/export-file.ts";
 import { objectPrefixes } from "../../shared/files/object-prefixes.ts";
@@ -33,6 +35,18 @@ describe("the table", () => {
       StreamSpecification: { StreamViewType: "NEW_AND_OLD_IMAGES" },
       GlobalSecondaryIndexes: Match.absent(),
       LocalSecondaryIndexes: Match.absent(),
+    });
+  });
+
+  it("is warmed before a launch only by a stage that asks for it", () => {
+    const warmed = new Stack(new App(), "Warmed");
+    new CodeTable(warmed, "Codes", {
+      warmThroughput: { readUnitsPerSecond: 12_000, writeUnitsPerSecond: 20_000 },
+    });
+
+    template.hasResourceProperties("AWS::DynamoDB::Table", { WarmThroughput: Match.absent() });
+    Template.fromStack(warmed).hasResourceProperties("AWS::DynamoDB::Table", {
+      WarmThroughput: { ReadUnitsPerSecond: 12_000, WriteUnitsPerSecond: 20_000 },
     });
   });
 });
