@@ -62,6 +62,8 @@ const tags: Readonly<Record<Route["tag"], string>> = {
   Promocodes: "A shared code, or a pool of unique codes, attached to a promotion.",
   "Code files": "CSV files that fill a pool: uploaded, or dropped into the uploads bucket.",
   Allocation: "Who gets which code, and who has which.",
+  Audiences:
+    "CSV files of customers who get a code each, in one go: uploaded, or dropped into the uploads bucket.",
   Exports: "CSV files of who got which code.",
   Service: "Always there, without a key.",
 };

@@ -1,6 +1,7 @@
 import { routes } from "../../shared/contract/routes.ts";
 import { notPersonalized } from "../../shared/domain/failures.ts";
 import { assertNotArchived } from "../../shared/domain/promotion.ts";
+import { uploadKey } from "../../shared/files/buckets.ts";
 import { announcedFileAnswer } from "../../shared/files/code-file-answer.ts";
 import { presignedUpload } from "../../shared/files/upload.ts";
 import { created } from "../../shared/http/answer.ts";
@@ -25,7 +26,7 @@ export const handler = apiHandler(routes.createCodeFile, async ({ path, body, fr
     versionId: null,
     createdAt: now.toISOString(),
   });
-  const upload = await presignedUpload(promocodeId, file.fileId, now);
+  const upload = await presignedUpload(uploadKey(promocodeId, file.fileId), now);
 
   return created(
     { file: await announcedFileAnswer(file, now), upload },

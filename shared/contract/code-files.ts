@@ -88,15 +88,16 @@ export const codeFileSchema = z
 export type CodeFile = z.infer<typeof codeFileSchema>;
 export type FileFailureCode = (typeof fileFailureCodes)[number];
 
+/** The name of a file that is announced: kept on its record, never part of a key. */
+export const csvFileNameSchema = z
+  .string()
+  .regex(
+    /^[^\p{Cc}\p{Cs}/\\]{1,196}\.[cC][sS][vV]$/u,
+    "must be at most 200 characters without slashes or control characters, and end with .csv",
+  );
+
 export const createCodeFileBody = z
-  .strictObject({
-    fileName: z
-      .string()
-      .regex(
-        /^[^\p{Cc}\p{Cs}/\\]{1,196}\.[cC][sS][vV]$/u,
-        "must be at most 200 characters without slashes or control characters, and end with .csv",
-      ),
-  })
+  .strictObject({ fileName: csvFileNameSchema })
   .meta({ id: "CreateCodeFile", example: { fileName: "autumn-codes.csv" } });
 
 export const uploadSchema = z

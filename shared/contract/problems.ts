@@ -12,6 +12,7 @@ export const problemByCode = {
   "promocode-not-found": { status: 404, title: "No such promocode" },
   "code-file-not-found": { status: 404, title: "No such code file" },
   "code-not-found": { status: 404, title: "No such code in this promocode" },
+  "audience-not-found": { status: 404, title: "No such audience" },
   "export-not-found": { status: 404, title: "No such export" },
   "method-not-allowed": { status: 405, title: "This path does not answer that method" },
   "id-taken": { status: 409, title: "The id is taken" },

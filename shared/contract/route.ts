@@ -19,8 +19,12 @@ export type TableAction =
 /** The rights of a function, least privilege: infra grants exactly these. */
 export interface Needs {
   readonly table?: readonly TableAction[];
-  /** S3 actions on what arrives; writing only below `uploads/`. */
+  /** S3 actions on code files that arrive: reading drops and uploads, writing only uploads. */
   readonly uploads?: readonly ("GetObject" | "GetObjectVersion" | "ListBucket" | "PutObject")[];
+  /** The same on audiences that arrive, which name customers. */
+  readonly audiences?: readonly ("GetObject" | "GetObjectVersion" | "ListBucket" | "PutObject")[];
+  /** S3 actions on results of audiences, which name customers. */
+  readonly audienceResults?: readonly ("AbortMultipartUpload" | "GetObject" | "PutObject")[];
   /** S3 actions on finished exports, which name customers. */
   readonly exports?: readonly ("AbortMultipartUpload" | "GetObject" | "PutObject")[];
   /** S3 actions on lists of refused rows, in the exports bucket too. */
@@ -29,7 +33,7 @@ export interface Needs {
   readonly queues?: readonly QueueName[];
 }
 
-export const queueNames = ["code-files", "exports", "withdrawals"] as const;
+export const queueNames = ["audiences", "code-files", "exports", "withdrawals"] as const;
 export type QueueName = (typeof queueNames)[number];
 
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
@@ -49,7 +53,14 @@ export interface Route<
   readonly summary: string;
   /** What the contract leaves open and this service decided. */
   readonly description?: string;
-  readonly tag: "Promotions" | "Promocodes" | "Code files" | "Allocation" | "Exports" | "Service";
+  readonly tag:
+    | "Promotions"
+    | "Promocodes"
+    | "Code files"
+    | "Allocation"
+    | "Audiences"
+    | "Exports"
+    | "Service";
   /** Scopes that may call it beside `admin`; null: no key needed. */
   readonly scopes: readonly Scope[] | null;
   readonly pathParameters?: Path;

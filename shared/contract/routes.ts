@@ -11,6 +11,13 @@ import {
   customerPath,
 } from "./allocations.ts";
 import {
+  audiencePath,
+  audienceSchema,
+  createAudienceBody,
+  createdAudienceSchema,
+  listAudiencesQuery,
+} from "./audiences.ts";
+import {
   codeFilePath,
   codeFileSchema,
   createCodeFileBody,
@@ -44,6 +51,18 @@ const allocating = {
 } as const satisfies Needs;
 
 const transitionNotes = "Idempotent: a promotion that has the status already is answered as it is.";
+
+const audienceNotes = `Send the file to \`upload\`; the job begins by itself once it is there. The file is CSV in UTF-8 with one customer id in each row, up to 10 million customers and 500 MB. A header is optional; among several columns the one named \`customerId\` counts. Ids are taken as they stand, so \`Ada\` and \`ada\` are two customers; rows without a valid id are left out and told in \`problems\`. A customer who stands in the file twice is one customer.
+
+Dropping a file as \`audiences/{promocodeId}/<name>.csv\` into the uploads bucket does the same with mode \`allocate\` and without occurenceId, seriesId and actionId; find it in the list of the promocode's audiences.
+
+Every customer gets a code by the rules of a single call, all with the same identifiers. Under Varying the trigger is \`occurenceId\` with \`seriesId\` and \`actionId\`; without an \`occurenceId\` the audience itself is the trigger, so the same file announced anew gives new codes. A job that crashes goes on where it was, and gives nobody a second code. When the pool runs dry the others get the default code, or none where the promocode is set to refuse, and the result says so row by row.
+
+\`allocate\` takes an active promotion. \`preview\` takes any that is not archived, and gives nothing out.
+
+Of several uploads with one form the first counts. An answer that is given again for its \`Idempotency-Key\` holds the first form, whose 15 minutes may be over: announce the audience again with a new key then. Audience, file and result are kept for 7 days.`;
+
+const audienceResultNotes = `The result is a CSV, UTF-8, RFC 4180, LF: the nine columns of an export, then \`source\`, one row for each customer, in no order. \`source\` is \`pool\` for a code of the customer's own, handed out now or before; \`default\` for a default code; \`refused\` for a customer without any, whose \`uniqueCode\` is empty.`;
 
 /** The whole API. Adding a route is one entry here and one folder in `functions/`, named as the key in kebab-case. */
 export const routes = {
@@ -342,6 +361,55 @@ export const routes = {
     statuses: { 200: "The code and, when it is allocated, who holds it." },
     refusals: ["promocode-not-found", "code-not-found"],
     needs: { table: ["BatchGetItem", "GetItem", "Query"] },
+  }),
+
+  createAudience: route({
+    method: "POST",
+    path: "/v1/promocodes/{promocodeId}/audiences",
+    summary: "Announce an audience, whose customers get a code each, and get a presigned upload for it",
+    description: audienceNotes,
+    tag: "Audiences",
+    scopes: ["allocate"],
+    pathParameters: promocodePath,
+    body: createAudienceBody,
+    answer: createdAudienceSchema,
+    statuses: { 201: "The audience and where to send its file." },
+    location: true,
+    idempotency: "recorded",
+    refusals: ["promocode-not-found", "not-personalized", "promotion-not-active", "promotion-archived"],
+    needs: { table: recorded, audiences: ["PutObject"] },
+  }),
+  listAudiences: route({
+    method: "GET",
+    path: "/v1/promocodes/{promocodeId}/audiences",
+    summary: "List a promocode's audiences",
+    description:
+      "Newest first, those of the last 7 days: announced ones and those that were dropped into the bucket.",
+    tag: "Audiences",
+    scopes: ["read", "allocate"],
+    pathParameters: promocodePath,
+    query: listAudiencesQuery,
+    answer: pageOf(audienceSchema),
+    statuses: { 200: "A page of audiences." },
+    refusals: ["promocode-not-found", "invalid-cursor"],
+    needs: {
+      table: ["BatchGetItem", "GetItem", "PutItem", "Query"],
+      audienceResults: ["GetObject"],
+      rejects: ["GetObject"],
+    },
+  }),
+  getAudience: route({
+    method: "GET",
+    path: "/v1/audiences/{audienceId}",
+    summary: "Get an audience: how far it is and, once there is one, where its result is",
+    description: audienceResultNotes,
+    tag: "Audiences",
+    scopes: ["read", "allocate"],
+    pathParameters: audiencePath,
+    answer: audienceSchema,
+    statuses: { 200: "The audience." },
+    refusals: ["audience-not-found"],
+    needs: { table: ["GetItem"], audienceResults: ["GetObject"], rejects: ["GetObject"] },
   }),
 
   exportPromocode: route({

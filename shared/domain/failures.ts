@@ -53,6 +53,12 @@ export const codeNotFound = (): Failure =>
     "No file of this promocode brought that code. Codes are compared exactly, upper and lower case included.",
   );
 
+export const audienceNotFound = (audienceId: string): Failure =>
+  new Failure(
+    "audience-not-found",
+    `There is no audience ${audienceId}, or its 7 days are over. Check the id; GET /v1/promocodes/{promocodeId}/audiences lists them.`,
+  );
+
 export const exportNotFound = (exportId: string): Failure =>
   new Failure(
     "export-not-found",

@@ -3,21 +3,16 @@ import type * as z from "zod";
 import type { uploadSchema } from "../contract/code-files.ts";
 import { maxFileBytes, presignedSeconds } from "../contract/conventions.ts";
 import { environment } from "../environment.ts";
-import { uploadKey } from "./buckets.ts";
 import { s3 } from "./s3-client.ts";
 
 /**
- * A form that lets whoever has it store this file, for 15 minutes from now: under its exact key, of at most
+ * A form that lets whoever has it store one file, for 15 minutes from now: under this exact key, of at most
  * `maxBytes` bytes, with any Content-Type. An empty file is let in, so that its record can say what is wrong with it.
  */
-export const presignedUpload = async (
-  promocodeId: string,
-  fileId: string,
-  now: Date,
-): Promise<z.infer<typeof uploadSchema>> => {
+export const presignedUpload = async (key: string, now: Date): Promise<z.infer<typeof uploadSchema>> => {
   const { url, fields } = await createPresignedPost(s3, {
     Bucket: environment("uploadsBucket"),
-    Key: uploadKey(promocodeId, fileId),
+    Key: key,
     Conditions: [
       ["content-length-range", 0, maxFileBytes],
       ["starts-with", "$Content-Type", ""],

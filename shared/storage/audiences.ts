@@ -1,15 +1,20 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
-import { GetCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import * as z from "zod";
+import {
+  type AudienceFailureCode,
+  audienceFailureCodes,
+  audienceLifeDays,
+  audienceStatuses,
+} from "../contract/audiences.ts";
 import { timestampSchema } from "../contract/conventions.ts";
-import { exportLifeDays } from "../contract/exports.ts";
+import { audienceNotFound } from "../domain/failures.ts";
 import { dynamoDb, tableName } from "./client.ts";
 import { keys, tableAttributes } from "./table.ts";
-
-export const audienceStatuses = ["awaiting-upload", "queued", "running", "succeeded", "failed"] as const;
+import { transactWrite } from "./transact-write.ts";
 
 const count = z.int().min(0);
-const failureSchema = z.object({ code: z.string(), message: z.string() });
+const failureSchema = z.object({ code: z.enum(audienceFailureCodes), message: z.string() });
 
 /** What became of the customers that the job has come to. Together they are as many as these. */
 const countsSchema = z.object({ pool: count, repeated: count, default: count, refused: count });
@@ -66,6 +71,8 @@ const itemSchema = z.object({
 /** An audience as it is stored. */
 export type StoredAudience = Readonly<z.infer<typeof itemSchema>>;
 
+export const audienceOf = (item: unknown): StoredAudience => itemSchema.parse(item);
+
 /** How far a run came; the next one goes on from there. */
 export type AudienceCheckpoint = Readonly<z.infer<typeof checkpointSchema>>;
 
@@ -95,7 +102,7 @@ export type AudienceRun = Pick<StoredAudience, "audienceId" | "attempt">;
 export type AudienceProgress = Partial<Pick<StoredAudience, "rows" | "problems" | "counts">>;
 
 /** The audience failed by a fault of the service: a message that comes again may begin it again. */
-export const faultOfService = "audience-failed";
+export const faultOfService = "audience-failed" satisfies AudienceFailureCode;
 
 const secondsPerDay = 86_400;
 const noRows = { read: 0, customers: 0, repeatedInFile: 0, rejected: 0 };
@@ -118,27 +125,33 @@ export const audiences = {
       preview: null,
       failure: null,
       completedAt: null,
-      expiresAt: Math.ceil(Date.parse(audience.createdAt) / 1000) + exportLifeDays * secondsPerDay,
+      expiresAt: Math.ceil(Date.parse(audience.createdAt) / 1000) + audienceLifeDays * secondsPerDay,
     };
-    try {
-      await dynamoDb.send(
-        new PutCommand({
+    const unwritten = await transactWrite([
+      {
+        Put: {
           TableName: tableName(),
           Item: { ...keys.audience(audience.audienceId), ...stored },
           ConditionExpression: "attribute_not_exists(pk)",
-        }),
-      );
-      return { ...stored, startedAt: null };
-    } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error;
-      return (await read(audience.audienceId)) ?? { ...stored, startedAt: null };
-    }
+        },
+      },
+      { Put: { TableName: tableName(), Item: entryOf(stored) } },
+    ]);
+    const known = unwritten && (await read(audience.audienceId));
+    return known ?? { ...stored, startedAt: null };
   },
 
   /** Strongly consistent; undefined when there is none, and for one whose time is over. */
   async find(audienceId: string, now: Date): Promise<StoredAudience | undefined> {
     const found = await read(audienceId);
     return found && found.expiresAt * 1000 > now.getTime() ? found : undefined;
+  },
+
+  /** Strongly consistent; `audience-not-found` when there is none, or its time is over. */
+  async get(audienceId: string, now: Date): Promise<StoredAudience> {
+    const found = await audiences.find(audienceId, now);
+    if (!found) throw audienceNotFound(audienceId);
+    return found;
   },
 
   /** The announced upload is there: only the first version counts. Answers the audience as it is after this. */
@@ -209,6 +222,17 @@ export const audiences = {
     return (await updateOwn(run, ended)) !== undefined;
   },
 };
+
+/** In its promocode's list: the record is found by its id alone, and whoever drops a file does not know that. */
+const entryOf = ({
+  promocodeId,
+  audienceId,
+  expiresAt,
+}: Pick<StoredAudience, "promocodeId" | "audienceId" | "expiresAt">) => ({
+  ...keys.audienceOfPromocode(promocodeId, audienceId),
+  audienceId,
+  expiresAt,
+});
 
 const read = async (audienceId: string): Promise<StoredAudience | undefined> => {
   const { Item } = await dynamoDb.send(

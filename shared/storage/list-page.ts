@@ -10,6 +10,11 @@ export interface PageRequest {
   readonly sortKeyPrefix?: string;
   readonly limit: number;
   readonly cursor: string | undefined;
+  /**
+   * True: from the last sort key to the first, which for generated ids is newest first.
+   * @default from the first to the last
+   */
+  readonly backwards?: boolean;
   /** Leaves out items; the page is filled from what comes behind. */
   readonly filter?: {
     readonly FilterExpression: string;
@@ -24,17 +29,25 @@ export interface ItemPage {
   readonly nextCursor?: string;
 }
 
-/** A page of a partition's items in the order of their sort keys, strongly consistent. */
+/**
+ * A page of a partition's items in the order of their sort keys, strongly consistent.
+ *
+ * A sort key is of printable ASCII: right behind each comes itself with a space, and behind all of a prefix a DEL. So
+ * right before each comes whatever begins with its last character's predecessor, up to a DEL.
+ */
 export const listPage = async ({
   list,
   partitionKey,
   sortKeyPrefix = "",
   limit,
   cursor,
+  backwards = false,
   filter,
 }: PageRequest): Promise<ItemPage> => {
-  // A sort key is of printable ASCII: right behind each comes itself with a space, and behind all of a prefix a DEL.
-  let position = cursor === undefined ? sortKeyPrefix : await decodeCursor(list, cursor);
+  const whole = { from: `${sortKeyPrefix} `, to: `${sortKeyPrefix}\u007f` };
+  const beyond = (position: string): Partial<typeof whole> =>
+    backwards ? { to: rightBefore(position) } : { from: `${position} ` };
+  let range = cursor === undefined ? whole : { ...whole, ...beyond(await decodeCursor(list, cursor)) };
   // One more than the page, to know whether there is another page.
   const wanted = limit + 1;
   const items: Record<string, unknown>[] = [];
@@ -44,22 +57,26 @@ export const listPage = async ({
         TableName: tableName(),
         KeyConditionExpression: "pk = :pk AND sk BETWEEN :from AND :to",
         ConsistentRead: true,
+        ScanIndexForward: !backwards,
         // DynamoDB counts before it filters: with a filter, read whole pages of 1 MB.
         ...(!filter && { Limit: wanted - items.length }),
         ...filter,
         ExpressionAttributeValues: {
           ...filter?.ExpressionAttributeValues,
           ":pk": partitionKey,
-          ":from": `${position} `,
-          ":to": `${sortKeyPrefix}\u007f`,
+          ":from": range.from,
+          ":to": range.to,
         },
       }),
     );
     items.push(...(page.Items ?? []));
     if (items.length >= wanted || page.LastEvaluatedKey === undefined) break;
-    position = String(page.LastEvaluatedKey.sk);
+    range = { ...whole, ...beyond(String(page.LastEvaluatedKey.sk)) };
   }
   const last = items[limit - 1];
   if (items.length <= limit || last === undefined) return { items };
   return { items: items.slice(0, limit), nextCursor: await encodeCursor(list, String(last.sk)) };
 };
+
+const rightBefore = (sortKey: string): string =>
+  `${sortKey.slice(0, -1)}${String.fromCharCode(sortKey.charCodeAt(sortKey.length - 1) - 1)}\u007f`;

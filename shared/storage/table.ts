@@ -54,6 +54,7 @@ export const partitions = {
   shard: ({ promocodeId, generation, attempt, shard }: ShardAddress): string =>
     `${cellPartitionPrefix}${promocodeId}#${generation}#${attempt}#${shard}`,
   customer: (customerId: string): string => `${customerPartitionPrefix}${customerId}`,
+  audiencesOf: (promocodeId: string): string => `audiences#${promocodeId}`,
   apiKeys: "keys",
 } as const;
 
@@ -107,6 +108,10 @@ export const keys = {
   }),
   export: (exportId: string): Key => ({ pk: `export#${exportId}`, sk: "head" }),
   audience: (audienceId: string): Key => ({ pk: `audience#${audienceId}`, sk: "head" }),
+  audienceOfPromocode: (promocodeId: string, audienceId: string): Key => ({
+    pk: partitions.audiencesOf(promocodeId),
+    sk: audienceId,
+  }),
   apiKey: (keyId: string): Key => ({ pk: partitions.apiKeys, sk: keyId }),
   /** `digest` stands for the caller's key id, the route and the Idempotency-Key. */
   idempotency: (digest: string): Key => ({ pk: `idempotency#${digest}`, sk: "head" }),

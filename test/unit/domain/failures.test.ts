@@ -17,6 +17,7 @@ const made = [
   failures.codeFileNotFound("fil_1"),
   failures.codeNotFound(),
   failures.exportNotFound("exp_1"),
+  failures.audienceNotFound("aud_1"),
   failures.methodNotAllowed("PUT", ["GET"]),
   failures.idTaken("mine"),
   failures.codeTaken(),
