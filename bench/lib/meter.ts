@@ -25,9 +25,8 @@ export interface Consumption {
   readonly retries: number;
 }
 
-export interface Meter {
-  /** The figures of this moment. */
-  read(): Consumption;
+/** Its figures grow while the client is used; `{ ...meter }` keeps those of a moment. */
+export interface Meter extends Consumption {
   /** Starts again at zero. */
   reset(): void;
   stop(): void;
@@ -69,7 +68,16 @@ export const meter = (client: Pick<DynamoDBDocumentClient, "middlewareStack">): 
     refused: 0,
     retries: 0,
   };
-  const counted = { ...zero };
+  const counted = {
+    ...zero,
+    reset: () => {
+      Object.assign(counted, zero);
+    },
+    stop: () => {
+      client.middlewareStack.remove("meter-asks");
+      client.middlewareStack.remove("meter-counts");
+    },
+  };
 
   client.middlewareStack.add(
     (next, { commandName }) =>
@@ -108,16 +116,7 @@ export const meter = (client: Pick<DynamoDBDocumentClient, "middlewareStack">): 
     { step: "build", name: "meter-counts" },
   );
 
-  return {
-    read: () => ({ ...counted }),
-    reset: () => {
-      Object.assign(counted, zero);
-    },
-    stop: () => {
-      client.middlewareStack.remove("meter-asks");
-      client.middlewareStack.remove("meter-counts");
-    },
-  };
+  return counted;
 };
 
 type AnyWrite = Partial<{

@@ -1,0 +1,10 @@
+import type { Results } from "../results/results.ts";
+
+/** A picture of published figures, as a file of `bench/pictures/`. */
+export interface Picture {
+  readonly file: string;
+  /** SVG. Throws when the results lack what it shows. */
+  draw(results: Results): string;
+}
+
+export const pictures: readonly Picture[] = [];
