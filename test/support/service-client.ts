@@ -2,10 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import type { Endpoints } from "../../local/local-service.ts";
 import type { Allocation } from "../../shared/contract/allocations.ts";
+import type { Audience } from "../../shared/contract/audiences.ts";
 import type { CodeFile } from "../../shared/contract/code-files.ts";
 import type { Export } from "../../shared/contract/exports.ts";
 import type { Promocode } from "../../shared/contract/promocodes.ts";
 import type { Promotion } from "../../shared/contract/promotions.ts";
+
+interface Form {
+  readonly url: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
 
 export interface Reply<Body> {
   readonly status: number;
@@ -56,20 +62,31 @@ export class ServiceClient {
 
   /** Uploads through the presigned POST; answers the file's id. */
   async upload(promocodeId: string, content: string): Promise<string> {
-    const { body } = await this.call<{
-      file: CodeFile;
-      upload: { url: string; fields: Record<string, string> };
-    }>("POST", `/v1/promocodes/${promocodeId}/files`, { fileName: "codes.csv" });
-    const form = new FormData();
-    for (const [name, value] of Object.entries(body.upload.fields)) form.append(name, value);
-    form.append("file", new Blob([content], { type: "text/csv" }), "codes.csv");
-    const response = await fetch(body.upload.url, { method: "POST", body: form });
-    if (!response.ok) throw new Error(`S3 answered ${response.status}: ${await response.text()}`);
+    const { body } = await this.call<{ file: CodeFile; upload: Form }>(
+      "POST",
+      `/v1/promocodes/${promocodeId}/files`,
+      { fileName: "codes.csv" },
+    );
+    await this.send(body.upload, content);
     return body.file.fileId;
   }
 
-  /** Drops the file into the bucket. */
-  async drop(promocodeId: string, name: string, content: string): Promise<void> {
+  /** Sends a file through a presigned POST. */
+  async send({ url, fields }: Form, content: string): Promise<void> {
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields)) form.append(name, value);
+    form.append("file", new Blob([content], { type: "text/csv" }), "any.csv");
+    const response = await fetch(url, { method: "POST", body: form });
+    if (!response.ok) throw new Error(`S3 answered ${response.status}: ${await response.text()}`);
+  }
+
+  /** Drops a code file into the bucket. */
+  drop(promocodeId: string, name: string, content: string): Promise<void> {
+    return this.put(`promocodes/${promocodeId}/${name}`, content);
+  }
+
+  /** Puts an object into the uploads bucket. */
+  async put(key: string, content: string): Promise<void> {
     const { endpoint, region, accessKeyId, secretAccessKey, uploadsBucket } = this.endpoints.s3;
     const client = new S3Client({
       endpoint,
@@ -77,8 +94,7 @@ export class ServiceClient {
       forcePathStyle: true,
       credentials: { accessKeyId, secretAccessKey },
     });
-    const Key = `promocodes/${promocodeId}/${name}`;
-    await client.send(new PutObjectCommand({ Bucket: uploadsBucket, Key, Body: content }));
+    await client.send(new PutObjectCommand({ Bucket: uploadsBucket, Key: key, Body: content }));
     client.destroy();
   }
 
@@ -105,6 +121,43 @@ export class ServiceClient {
     return items;
   }
 
+  /** Announces an audience. */
+  async announceAudience(
+    promocodeId: string,
+    request: Readonly<Record<string, string>> = {},
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<{ readonly audience: Audience; readonly upload: Form }> {
+    const path = `/v1/promocodes/${promocodeId}/audiences`;
+    const { status, body } = await this.call<{ audience: Audience; upload: Form }>(
+      "POST",
+      path,
+      { fileName: "audience.csv", ...request },
+      headers,
+    );
+    if (status !== 201) throw new Error(`POST ${path} answered ${status}: ${JSON.stringify(body)}`);
+    return body;
+  }
+
+  /** Announces an audience, sends its file and waits until the job is over. */
+  async audience(
+    promocodeId: string,
+    content: string,
+    request?: Readonly<Record<string, string>>,
+  ): Promise<Audience> {
+    const { audience, upload } = await this.announceAudience(promocodeId, request);
+    await this.send(upload, content);
+    return this.until<Audience>(`/v1/audiences/${audience.audienceId}`, isOver);
+  }
+
+  /** The promocode's audiences, newest first, once there are so many and all of them are over. */
+  async finishedAudiences(promocodeId: string, count: number): Promise<readonly Audience[]> {
+    const { items } = await this.until<{ items: readonly Audience[] }>(
+      `/v1/promocodes/${promocodeId}/audiences`,
+      (page) => page.items.length === count && page.items.every(isOver),
+    );
+    return items;
+  }
+
   allocate(
     promocodeId: string,
     request: Readonly<Record<string, string>>,
@@ -124,3 +177,5 @@ export class ServiceClient {
     return { record, text: await download.text() };
   }
 }
+
+const isOver = ({ status }: Audience): boolean => status === "succeeded" || status === "failed";
