@@ -4,6 +4,7 @@ import type { DynamoDbEngine } from "../../local/dynamodb/engine.ts";
 import { noContext } from "../../shared/domain/allocation-context.ts";
 import { keys } from "../../shared/storage/table.ts";
 import { engines } from "../support/engines.ts";
+import { inParallel } from "../support/in-parallel.ts";
 import { createTable } from "../support/table.ts";
 
 type Contexts = typeof import("../../shared/storage/contexts.ts");
@@ -89,14 +90,13 @@ describe.each(engines)("contexts of allocations on $name", ({ start }) => {
   });
 
   it("reads more contexts than one call can hold", async () => {
-    const ids = await Promise.all(
-      Array.from({ length: 250 }, (_, index) => contexts.contextIdOf("many", aContext(`send-${index}`))),
-    );
+    const sends = Array.from({ length: 250 }, (_, index) => `send-${index}`);
+    const ids = await inParallel(sends, (send) => contexts.contextIdOf("many", aContext(send)));
 
     const found = await contexts.contextsOf("many", ids);
 
     expect(found.size).toBe(250);
-    expect(ids.map((id) => found.get(id)?.occurenceId)).toEqual(ids.map((_, index) => `send-${index}`));
+    expect(ids.map((id) => found.get(id)?.occurenceId)).toEqual(sends);
   });
 
   it("says so when a slot names a context that is not there", async () => {

@@ -215,7 +215,7 @@ describe.each(engines)("counts on $name", ({ start }) => {
     const { aPromocode, publish: publishCodes, someCodes } = await import("../support/pool.ts");
     const { dynamoPoolStore } = await import("../../shared/storage/pool-store.ts");
     const { recordDefaultGiven } = await import("../../shared/storage/defaults-given.ts");
-    const { promocodeId } = await publishCodes(await aPromocode(), someCodes(100));
+    const { promocodeId } = await publishCodes(await aPromocode(), someCodes(300));
     const stamp = { at: noTime.getTime(), contextId: "" };
     for (const shard of [0, 1, 2, 0, 1])
       await dynamoPoolStore(promocodeId).append({ generation: 1, attempt: 1, shard, cell: 0 }, [
@@ -230,9 +230,9 @@ describe.each(engines)("counts on $name", ({ start }) => {
     }
 
     expect(await modules.pool.poolCounts(promocodeId)).toMatchObject({
-      total: 100,
+      total: 300,
       allocated: 5,
-      available: 95,
+      available: 295,
       defaultsGiven: 1,
     });
   });
