@@ -12,7 +12,7 @@ export function welcome({ endpoints, logDirectory }: LocalService, seconds: numb
     "",
     `  ${pc.dim("API")}       ${pc.cyan(apiUrl)}`,
     `  ${pc.dim("Key")}       ${apiKey}`,
-    `  ${pc.dim("S3")}        ${s3.endpoint}  ${pc.dim(`drop files into ${s3.uploadsBucket}/promocodes/<promocodeId>/`)}`,
+    `  ${pc.dim("S3")}        ${s3.endpoint}  ${pc.dim(`drop files into ${s3.uploadsBucket}/promocodes/<promocodeId>/, audiences into …/audiences/<promocodeId>/`)}`,
     `  ${pc.dim("DynamoDB")}  ${dynamodb.endpoint}  ${pc.dim(`table ${dynamodb.tableName}`)}`,
     `  ${pc.dim("Logs")}      ${logDirectory}`,
     "",
