@@ -1,8 +1,5 @@
-import { createHash } from "node:crypto";
-import { encodeTime } from "ulid";
 import { idSchema } from "../contract/conventions.ts";
-import { environment } from "../environment.ts";
-import type { UploadedObject } from "./buckets.ts";
+import { dropUlid, type UploadedObject } from "./buckets.ts";
 import { objectPrefixes } from "./object-prefixes.ts";
 
 /** Where an announced audience goes in the uploads bucket. The caller's file name is on the record only. */
@@ -36,17 +33,5 @@ export const parseAudienceKey = (key: string): AudienceKey => {
   return { kind: "unknown" };
 };
 
-const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const randomnessLength = 16;
-
-/**
- * The id of a dropped audience: a ULID of the time when the object was made and of its bucket, key and version, so
- * that an event that comes again finds the record.
- */
-export const dropAudienceId = ({ objectKey, versionId }: UploadedObject, lastModified: Date): string => {
-  const digest = createHash("sha256")
-    .update(JSON.stringify([environment("uploadsBucket"), objectKey, versionId]))
-    .digest();
-  const randomness = Array.from(digest.subarray(0, randomnessLength), (byte) => crockford[byte % 32]);
-  return `aud_${encodeTime(lastModified.getTime(), 10)}${randomness.join("")}`;
-};
+export const dropAudienceId = (object: UploadedObject, lastModified: Date): string =>
+  `aud_${dropUlid(object, lastModified)}`;

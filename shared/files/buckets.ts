@@ -41,18 +41,22 @@ const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const randomnessLength = 16;
 
 /**
- * The id of a dropped file: a ULID of the time when the object was made and of its bucket, key and version, so that
- * an event that comes again finds the record.
+ * What names a dropped object: a ULID of the time when it was made and of its bucket, key and version, so that an event
+ * that comes again finds the record.
  */
-export const dropFileId = ({ objectKey, versionId }: UploadedObject, lastModified: Date): string => {
+export const dropUlid = ({ objectKey, versionId }: UploadedObject, lastModified: Date): string => {
   const digest = createHash("sha256")
     .update(JSON.stringify([environment("uploadsBucket"), objectKey, versionId]))
     .digest();
   const randomness = Array.from(digest.subarray(0, randomnessLength), (byte) => crockford[byte % 32]).join(
     "",
   );
-  return `fil_${encodeTime(lastModified.getTime(), 10)}${randomness}`;
+  return `${encodeTime(lastModified.getTime(), 10)}${randomness}`;
 };
+
+/** The id of a code file that was dropped. */
+export const dropFileId = (object: UploadedObject, lastModified: Date): string =>
+  `fil_${dropUlid(object, lastModified)}`;
 
 /** When the object was made; undefined when it is gone. */
 export const lastModifiedOf = async (object: UploadedObject): Promise<Date | undefined> => {
