@@ -33,5 +33,6 @@ export const parseAudienceKey = (key: string): AudienceKey => {
   return { kind: "unknown" };
 };
 
+/** The id of an audience that was dropped. */
 export const dropAudienceId = (object: UploadedObject, lastModified: Date): string =>
   `aud_${dropUlid(object, lastModified)}`;
