@@ -7,6 +7,7 @@ import { type AppendResult, type NewHolder, type PoolStore, shardsPerBlock } fro
 import { cellOf, encodeStamp, readCells } from "./cells.ts";
 import { dynamoDb, tableName } from "./client.ts";
 import { generationsOf } from "./generations.ts";
+import { updateItem } from "./hot-calls.ts";
 import { type Key, keys } from "./table.ts";
 
 const aSlotIsFree = "size(u) < k";
@@ -28,16 +29,12 @@ const updateIf = async (
   update: Omit<UpdateCommandInput, "TableName" | "Key">,
 ): Promise<UpdateOutcome> => {
   try {
-    const { Attributes } = await dynamoDb.send(
-      new UpdateCommand({
-        TableName: tableName(),
-        Key: key,
-        ReturnValues: "ALL_NEW",
-        ReturnValuesOnConditionCheckFailure: "ALL_OLD",
-        ...update,
-      }),
-    );
-    return { done: true, item: Attributes, again: false };
+    const item = await updateItem(key, {
+      ReturnValues: "ALL_NEW",
+      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+      ...update,
+    });
+    return { done: true, item, again: false };
   } catch (error) {
     const item = itemThatRefused(error);
     return { done: false, item, again: attemptsOf(error) > 1 };

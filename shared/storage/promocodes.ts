@@ -15,6 +15,7 @@ import type { PersonalizedPromocode, StoredPromocode } from "../domain/promocode
 import { batchGet } from "./batch-get.ts";
 import { dynamoDb, tableName } from "./client.ts";
 import { decodeCursor } from "./cursors.ts";
+import { readFew } from "./hot-calls.ts";
 import { LeastRecentlyUsed } from "./least-recently-used.ts";
 import { listPage } from "./list-page.ts";
 import { promotionOf, promotions } from "./promotions.ts";
@@ -191,7 +192,7 @@ export const promocodeWithPromotion = async (
   const expected = promotionIdByPromocodeId.get(promocodeId);
   if (expected !== undefined) {
     const head = keys.promocode(promocodeId);
-    const items = await batchGet([head, keys.promotion(expected)], { consistent: true });
+    const items = await readFew([head, keys.promotion(expected)]);
     const promocodeItem = items.find(({ pk }) => pk === head.pk);
     const promotionItem = items.find(({ pk }) => pk === partitions.promotions);
     if (promocodeItem && promotionItem) {

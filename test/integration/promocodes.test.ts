@@ -266,7 +266,8 @@ describe.each(engines)("promocodes on $name", ({ start }) => {
 
     const first = await storage.promocodeWithPromotion(promocodeId);
     await call("deactivatePromotion", { path: { promotionId } });
-    const send = vi.spyOn(client.dynamoDb, "send");
+    const send = vi.spyOn(client.plainDynamoDb, "send");
+    const others = vi.spyOn(client.dynamoDb, "send");
     const second = await storage.promocodeWithPromotion(promocodeId);
 
     expect([first.promotion.status, second.promotion.status]).toEqual(["active", "deactivated"]);
@@ -276,7 +277,9 @@ describe.each(engines)("promocodes on $name", ({ start }) => {
       lastGeneration: 0,
     });
     expect(send).toHaveBeenCalledOnce();
+    expect(others).not.toHaveBeenCalled();
     send.mockRestore();
+    others.mockRestore();
     await expect(storage.promocodeWithPromotion("nowhere")).rejects.toMatchObject({
       code: "promocode-not-found",
     });
