@@ -16,7 +16,7 @@ export const givenTo = (customers: readonly string[], codes: readonly string[]):
 
 /**
  * One function instance as Lambda runs it: it serves one call at a time and knows of the pool what it saw itself.
- * The signal ends a call that would try again for ever so long; whoever never tries again may ignore it.
+ * After the signal a caller that would try many times more gives up; others go on to their end.
  */
 export type Caller = (customerId: string, signal?: AbortSignal) => Promise<Answer>;
 

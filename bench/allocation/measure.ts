@@ -1,7 +1,7 @@
 import type { Meter } from "../lib/meter.ts";
 import { percentiles } from "../lib/percentiles.ts";
 import type { Caller } from "./contender.ts";
-import { type Call, takeTurns } from "./take-turns.ts";
+import { type Call, type TakingTurns, takeTurns } from "./take-turns.ts";
 
 /** What a stretch of calls took. */
 export interface Measured {
@@ -20,17 +20,15 @@ export interface Measured {
   readonly p99: number;
 }
 
-/** Lets the callers serve these customers, or as many as they can before the time is up, and adds up what that cost. */
+/** Lets the callers serve these customers, or as many as `enough` says, and adds up what that cost. */
 export const measure = async (
   meter: Meter,
   callers: readonly Caller[],
   customers: readonly string[],
-  limitMs?: number,
+  options: TakingTurns = {},
 ): Promise<Measured> => {
   meter.reset();
-  const { calls, seconds } = await takeTurns(callers, customers, {
-    ...(limitMs !== undefined && { signal: AbortSignal.timeout(limitMs) }),
-  });
+  const { calls, seconds } = await takeTurns(callers, customers, options);
   const { writeUnits, readUnits, writeCalls, readCalls, refused } = meter;
   const answered = calls.filter(({ answer }) => answer !== "given up");
   return {

@@ -29,25 +29,35 @@ export const countRequests = ({ middlewareStack }: Pick<DynamoDBDocumentClient, 
     { step: "initialize", name: "requests-of-call" },
   );
 
+export interface TakingTurns {
+  /** Ends it early once so many codes were given: callers begin no call more, and who tries again and again gives up. */
+  readonly enough?: number | undefined;
+  /** Told after each call how many were made. */
+  readonly onCall?: ((calls: number) => void) | undefined;
+}
+
 /**
  * Each caller serves one customer after the other until all were asked for: as many calls are under way as there are
- * callers, until the customers run out. A signal ends it early; then only the customers whose turn came are in `calls`.
+ * callers, until the customers run out. Answers the calls of those whose turn came.
  */
 export const takeTurns = async (
   callers: readonly Caller[],
   customers: readonly string[],
-  { signal, onCall }: { readonly signal?: AbortSignal; readonly onCall?: (calls: number) => void } = {},
+  { enough = Number.POSITIVE_INFINITY, onCall }: TakingTurns = {},
 ): Promise<Turns> => {
   const calls: Call[] = [];
   const rest = customers.values();
+  const ending = new AbortController();
+  let given = 0;
   const serve = async (caller: Caller) => {
     for (const customerId of rest) {
       const requests: Requests = { count: 0 };
       const begun = performance.now();
-      const answer = await requestsOfCall.run(requests, () => caller(customerId, signal));
+      const answer = await requestsOfCall.run(requests, () => caller(customerId, ending.signal));
       calls.push({ customerId, answer, ms: performance.now() - begun, requests: requests.count });
+      if (typeof answer === "object") given += 1;
       onCall?.(calls.length);
-      if (signal?.aborted) return;
+      if (given >= enough) return ending.abort();
     }
   };
   const begun = performance.now();

@@ -123,10 +123,10 @@ export const randomStart = (
     }
   };
 
-  const allocate: Caller = async (customerId, signal) => {
+  const allocate: Caller = async (customerId) => {
     const candidate = await anyFree();
     let code = candidate === undefined ? await recordedCode(customerId) : await record(customerId, candidate);
-    while (code !== undefined && !signal?.aborted) {
+    while (code !== undefined) {
       if (await take(code, customerId)) return { code };
       const next = await anyFree();
       if (next === undefined) {
@@ -135,7 +135,7 @@ export const randomStart = (
         code = stored === code ? undefined : stored;
       } else code = await move(customerId, code, next);
     }
-    return code === undefined ? "dry" : "given up";
+    return "dry";
   };
 
   return {

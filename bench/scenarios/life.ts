@@ -11,10 +11,12 @@ interface Options extends Readonly<Record<string, number>> {
   /** Callers at once, of all contenders. */
   readonly concurrency: number;
   /**
-   * How long a baseline may take for each of twelve slices of its life. What it has not given out by then is given out
-   * unmeasured, and what it did is taken for the whole slice. Ours makes every call.
+   * How many allocations of each of twelve slices the baselines make. The slice's other codes are given out unmeasured,
+   * and the sample stands for the whole slice. Ours makes every call.
    */
-  readonly secondsPerSlice: number;
+  readonly sample: number;
+  /** The same for first-available, where each takes as many requests as there are callers and more. */
+  readonly firstAvailableSample: number;
 }
 
 /** Used shares at which slices end: finer where a pool runs out. */
@@ -25,8 +27,8 @@ export const scenario: Scenario<Options> = {
   name: "life",
   summary: "a pool's whole life, empty to dry: what an allocation costs at each share used, beside baselines",
   defaults: {
-    small: { codes: 4_000, concurrency: 100, secondsPerSlice: 0.3 },
-    full: { codes: 30_000, concurrency: 100, secondsPerSlice: 8 },
+    small: { codes: 4_000, concurrency: 100, sample: 100, firstAvailableSample: 12 },
+    full: { codes: 30_000, concurrency: 100, sample: 3_000, firstAvailableSample: 100 },
   },
   run: async (run) => {
     const world = await startWorld();
@@ -62,36 +64,31 @@ const liveAll = async (
   world: World,
   { options, progress }: Pick<Run<Options>, "options" | "progress">,
 ): Promise<Lives> => {
-  const { codes, concurrency, secondsPerSlice } = options;
+  const { codes, concurrency, sample, firstAvailableSample } = options;
   const { codewell, randomStart, firstAvailable, cursor } = world.contenders;
   const tell = (name: string) => (share: number) => progress(`life of ${name}`, share);
-  const baseline = (contender: Contender) =>
-    live(world, contender, {
-      codes,
-      concurrency,
-      limitMs: secondsPerSlice * 1_000,
-      tell: tell(contender.name),
-    });
+  const baseline = (contender: Contender, enough: number) =>
+    live(world, contender, { codes, concurrency, enough, tell: tell(contender.name) });
   return {
     alone: await live(world, codewell, { codes, concurrency: 1, tell: tell("ours, one at a time") }),
     ours: await live(world, codewell, { codes, concurrency, tell: tell("ours") }),
-    randomStart: await baseline(randomStart),
-    firstAvailable: await baseline(firstAvailable),
-    cursor: await baseline(cursor),
+    randomStart: await baseline(randomStart, sample),
+    firstAvailable: await baseline(firstAvailable, firstAvailableSample),
+    cursor: await baseline(cursor, sample),
   };
 };
 
 interface Living {
   readonly codes: number;
   readonly concurrency: number;
-  readonly limitMs?: number;
+  readonly enough?: number;
   readonly tell: (share: number) => void;
 }
 
 const live = async (
   { meter }: World,
   contender: Contender,
-  { codes, concurrency, limitMs, tell }: Living,
+  { codes, concurrency, enough, tell }: Living,
 ): Promise<Life> => {
   tell(0);
   await contender.prepare(Array.from({ length: codes }, (_, index) => codeAt(index)));
@@ -101,11 +98,10 @@ const live = async (
   const slices: Slice[] = [];
   for (const end of sliceEnds) {
     const size = Math.round(end * codes) - ledger.given;
-    const measured = await measure(meter, callers, someCustomers(size), limitMs);
+    const measured = await measure(meter, callers, someCustomers(size), { enough });
     ledger.note(measured.calls);
     const left = Math.round(end * codes) - ledger.given;
-    if (measured.calls.length < size || left > 0)
-      ledger.note(await contender.fill(someCustomers(left), callers));
+    if (enough !== undefined) ledger.note(await contender.fill(someCustomers(left), callers));
     slices.push({ ...measured, end, size });
     tell(end);
   }
