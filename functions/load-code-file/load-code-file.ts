@@ -12,7 +12,6 @@ import { type Cut, cutOf } from "../../shared/pool/loading/cut.ts";
 import type { SortedCodes } from "../../shared/pool/loading/sorted-codes.ts";
 import type { Delivery } from "../../shared/queues/queue-handler.ts";
 import { sendMessage } from "../../shared/queues/send-message.ts";
-import type { CellWriting } from "../../shared/storage/cell-writer.ts";
 import {
   type Checkpoint,
   codeFiles,
@@ -36,11 +35,6 @@ const timeForLeavingMs = 60_000;
 const firstWaitSeconds = 5;
 const longestWaitSeconds = 60;
 
-export interface LoadOptions extends Delivery {
-  /** For measurements: told the write units of the cells. */
-  readonly onConsumed?: CellWriting["onConsumed"];
-}
-
 /** What became of a message. */
 export type LoadOutcome = "loaded" | "refused" | "nothing to do" | "queued again";
 
@@ -51,7 +45,7 @@ export type LoadOutcome = "loaded" | "refused" | "nothing to do" | "queued again
  */
 export const loadCodeFile = async (
   { promocodeId, fileId, waits }: LoadAgain,
-  options: LoadOptions,
+  delivery: Delivery,
 ): Promise<LoadOutcome> => {
   if (!mayBeLoaded(await codeFiles.find({ promocodeId, fileId }))) return "nothing to do";
 
@@ -60,7 +54,7 @@ export const loadCodeFile = async (
     const delaySeconds = Math.min(longestWaitSeconds, firstWaitSeconds * 2 ** Math.min(waits, 10));
     return queueAgain({ promocodeId, fileId, waits: waits + 1 }, delaySeconds);
   }
-  const outcome = await loadUnderLock({ promocodeId, fileId, attempt: lock.fence }, lock, options).finally(
+  const outcome = await loadUnderLock({ promocodeId, fileId, attempt: lock.fence }, lock, delivery).finally(
     () => lock.release(),
   );
   return outcome === "queued again" ? queueAgain({ promocodeId, fileId, waits: 0 }, 0) : outcome;
@@ -77,14 +71,14 @@ const queueAgain = async (message: LoadAgain, delaySeconds: number): Promise<"qu
   return "queued again";
 };
 
-const loadUnderLock = async (run: LoadRun, lock: LoadLock, options: LoadOptions): Promise<LoadOutcome> => {
+const loadUnderLock = async (run: LoadRun, lock: LoadLock, delivery: Delivery): Promise<LoadOutcome> => {
   const file = await codeFiles.begin(run);
   if (!file) return "nothing to do";
 
   const rejects = new Rejects(run.fileId);
   const progress = new Progress(run);
   try {
-    return await load({ run, file, rejects, progress, lock, options });
+    return await load({ run, file, rejects, progress, lock, delivery });
   } catch (error) {
     if (error instanceof FileRefused) return await refuse(run, error, rejects, progress.rowsRead);
     await rejects.abort();
@@ -92,7 +86,7 @@ const loadUnderLock = async (run: LoadRun, lock: LoadLock, options: LoadOptions)
       logger.warn("A load lost its lock and begins anew", { fileId: run.fileId, attempt: run.attempt });
       return "queued again";
     }
-    if (options.isLast) await codeFiles.fail(run, loadFailed(), undefined);
+    if (delivery.isLast) await codeFiles.fail(run, loadFailed(), undefined);
     throw error;
   }
 };
@@ -104,10 +98,10 @@ interface Load {
   readonly rejects: Rejects;
   readonly progress: Progress;
   readonly lock: LoadLock;
-  readonly options: LoadOptions;
+  readonly delivery: Delivery;
 }
 
-const load = async ({ run, file, rejects, progress, lock, options }: Load): Promise<LoadOutcome> => {
+const load = async ({ run, file, rejects, progress, lock, delivery }: Load): Promise<LoadOutcome> => {
   const { signal } = lock;
   const { salt, lastGeneration } = await promocodeOf(run.promocodeId);
 
@@ -137,7 +131,7 @@ const load = async ({ run, file, rejects, progress, lock, options }: Load): Prom
   const shardsWritten = await writeCellsOf(
     { promocodeId: run.promocodeId, number, attempt: start.attempt, codes, cut },
     start.shardsWritten,
-    () => options.timeLeftMs() > timeForLeavingMs,
+    () => delivery.timeLeftMs() > timeForLeavingMs,
     {
       signal,
       onWritten: (cells) => {
@@ -146,7 +140,6 @@ const load = async ({ run, file, rejects, progress, lock, options }: Load): Prom
         // Who reports too late learns it at publication.
         progress.report({ ...content, codes: Math.floor(codes.count * share) })?.catch(() => {});
       },
-      ...(options.onConsumed && { onConsumed: options.onConsumed }),
     },
   );
   if (shardsWritten < cut.shards) {

@@ -20,8 +20,6 @@ export interface CellWriting {
   readonly signal: AbortSignal;
   /** Told how many cells each request wrote. */
   readonly onWritten?: (cells: number) => void;
-  /** Asks DynamoDB for what each request cost, and is told the write units. @default not asked */
-  readonly onConsumed?: (writeUnits: number) => void;
   /** Gives up when nothing at all was written for this long. @default 3 minutes */
   readonly patienceMs?: number;
   /** Time given to requests that were never answered to take effect. @default 30 seconds */
@@ -32,7 +30,7 @@ export interface CellWriting {
  * A client of its own that does not try again by itself: how many requests are in flight is decided by how DynamoDB
  * answers each one.
  */
-const client = DynamoDBDocumentClient.from(
+export const cellClient = DynamoDBDocumentClient.from(
   new DynamoDBClient({
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler({
@@ -93,14 +91,14 @@ function* batchesOf(cells: Iterable<CellItem>): Generator<readonly PutRequest[]>
 
 const writeBatch = async (
   batch: readonly PutRequest[],
-  { signal, onWritten, onConsumed, patienceMs = 180_000 }: CellWriting,
+  { signal, onWritten, patienceMs = 180_000 }: CellWriting,
   concurrency: AdaptiveConcurrency,
   progress: Progress,
 ): Promise<void> => {
   let left = batch;
   for (let failed = 0; ; failed++) {
     const begun = performance.now();
-    const unwritten = await tryBatch(left, onConsumed, progress);
+    const unwritten = await tryBatch(left, progress);
     const now = performance.now();
     if (unwritten.length < left.length) {
       progress.at = now;
@@ -121,19 +119,11 @@ const writeBatch = async (
 };
 
 /** What DynamoDB did not write of it. */
-const tryBatch = async (
-  batch: readonly PutRequest[],
-  onConsumed: CellWriting["onConsumed"],
-  progress: Progress,
-): Promise<readonly PutRequest[]> => {
+const tryBatch = async (batch: readonly PutRequest[], progress: Progress): Promise<readonly PutRequest[]> => {
   try {
-    const { UnprocessedItems, ConsumedCapacity } = await client.send(
-      new BatchWriteCommand({
-        RequestItems: { [tableName()]: [...batch] },
-        ...(onConsumed && { ReturnConsumedCapacity: "TOTAL" }),
-      }),
+    const { UnprocessedItems } = await cellClient.send(
+      new BatchWriteCommand({ RequestItems: { [tableName()]: [...batch] } }),
     );
-    for (const { CapacityUnits = 0 } of ConsumedCapacity ?? []) onConsumed?.(CapacityUnits);
     return UnprocessedItems?.[tableName()] ?? [];
   } catch (error) {
     if (!(error instanceof Error && passes(error))) throw error;

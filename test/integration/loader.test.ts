@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DynamoDbEngine } from "../../local/dynamodb/engine.ts";
 import { engines } from "../support/engines.ts";
+import { meterWrites } from "../support/write-meter.ts";
 import { aLoaderWorld, type LoaderWorld, numbered } from "./loader-world.ts";
 
 describe.each(engines)("the loader on $name", ({ start }) => {
@@ -276,25 +277,12 @@ describe.each(engines)("the loader on $name", ({ start }) => {
     const promocode = await world.aPromocode();
     const rows = [...numbered(40_000), ...numbered(40_000), ...numbered(20_000)];
     const { object, event } = await world.drop(promocode, `code\n${rows.join("\n")}`);
-    const { loadCodeFile } = await import("../../functions/load-code-file/load-code-file.ts");
-    const { receiveObject } = await import("../../functions/load-code-file/receive-object.ts");
-    const { messageSchema } = await import("../../functions/load-code-file/messages.ts");
-    const message = messageSchema.parse(event);
-    const file = "Records" in message ? await receiveObject(message.Records[0]!) : undefined;
-    let units = 0;
+    const { cellClient } = await import("../../shared/storage/cell-writer.ts");
+    const meter = meterWrites(cellClient);
 
-    const outcome = await loadCodeFile(
-      { promocodeId: promocode.promocodeId, fileId: file?.fileId ?? "", waits: 0 },
-      {
-        isLast: false,
-        timeLeftMs: () => 900_000,
-        onConsumed: (each) => {
-          units += each;
-        },
-      },
-    );
+    await world.deliver(event);
+    meter.stop();
 
-    expect(outcome).toBe("loaded");
     expect(await world.fileOf(promocode, object)).toMatchObject({
       status: "ready",
       rowsRead: 100_000,
@@ -304,7 +292,7 @@ describe.each(engines)("the loader on $name", ({ start }) => {
     const { codes, cells, free } = await world.pool(promocode);
     expect(codes).toEqual(numbered(40_000).sort());
     expect(free).toBe(40_000);
-    expect(units).toBe(cells);
-    expect(units / 40_000).toBeLessThan(0.0725);
+    expect(meter.units()).toBe(cells);
+    expect(meter.units() / 40_000).toBeLessThan(0.0725);
   }, 60_000);
 });
