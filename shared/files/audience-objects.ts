@@ -6,12 +6,9 @@ import { objectPrefixes } from "./object-prefixes.ts";
 export const audienceUploadKey = (promocodeId: string, audienceId: string): string =>
   `${objectPrefixes.audienceUploads}${promocodeId}/${audienceId}.csv`;
 
-/**
- * The result in the exports bucket. Each attempt that begins a result has an object of its own, so an object that is
- * there is complete and is that attempt's.
- */
-export const audienceResultKey = (audienceId: string, attempt: number): string =>
-  `${objectPrefixes.audienceResults}${audienceId}/${attempt}.csv`;
+/** A result in the exports bucket. Whoever begins one gives it a key of its own, so an object that is there is complete. */
+export const audienceResultKey = (audienceId: string, ulid: string): string =>
+  `${objectPrefixes.audienceResults}${audienceId}/${ulid}.csv`;
 
 const uploadPattern = new RegExp(`^${objectPrefixes.audienceUploads}[^/]+/(aud_[0-9A-Z]{26})\\.csv$`);
 const dropPattern = new RegExp(`^${objectPrefixes.audienceDrops}([^/]+)/(.+)$`, "s");

@@ -46,6 +46,8 @@ export interface PoolStore {
   fullShards(generation: Generation, block: number): Promise<ReadonlySet<number>>;
   /** The cell where the holder is to be placed, strongly consistent. */
   intent(holder: Holder): Promise<CellAddress | undefined>;
+  /** Whether an intent is stored, for many holders at once and in their order, where the store can. */
+  haveIntents?(holders: readonly Holder[]): Promise<readonly boolean[]>;
   /** Stores the intent if there is none; answers the one that is stored then. */
   createIntent(holder: Holder, candidate: CellAddress): Promise<CellAddress>;
   /** Moves the intent if it still names `from`; answers the one that is stored then. */

@@ -8,6 +8,7 @@ import {
   audienceStatuses,
 } from "../contract/audiences.ts";
 import { timestampSchema } from "../contract/conventions.ts";
+import { allocationMethods } from "../contract/promocodes.ts";
 import { audienceNotFound } from "../domain/failures.ts";
 import { dynamoDb, tableName } from "./client.ts";
 import { keys, tableAttributes } from "./table.ts";
@@ -20,6 +21,10 @@ const failureSchema = z.object({ code: z.enum(audienceFailureCodes), message: z.
 const countsSchema = z.object({ pool: count, repeated: count, default: count, refused: count });
 
 const checkpointSchema = z.object({
+  /** As it was when the job began: a part that is done again must find its own allocations. */
+  allocationMethod: z.enum(allocationMethods),
+  /** Of the customers in the job's order: another one, and the positions mean nothing. */
+  fingerprint: count,
   /** Customers before this position, in the job's order, have their row in a part of the result. */
   position: count,
   counts: countsSchema,
@@ -193,11 +198,6 @@ export const audiences = {
     progress: AudienceProgress,
   ): Promise<boolean> {
     return (await updateOwn(run, { ...progress, checkpoint })) !== undefined;
-  },
-
-  /** Forgets the result so far, so that the next run begins it anew; false when the audience is not this run's. */
-  async forgetCheckpoint(run: AudienceRun): Promise<boolean> {
-    return (await updateOwn(run, { counts: noCounts }, "checkpoint")) !== undefined;
   },
 
   /** The end of a job, with its result or what a preview found; false when the audience is not this run's any more. */

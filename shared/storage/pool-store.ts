@@ -1,18 +1,15 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { GetCommand, PutCommand, UpdateCommand, type UpdateCommandInput } from "@aws-sdk/lib-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { type Cell, type CellAddress, type Holder, slotOf, tokenOf } from "../pool/cell.ts";
+import type { CellAddress, Holder } from "../pool/cell.ts";
 import type { Generation } from "../pool/generation.ts";
-import { type AppendResult, type NewHolder, type PoolStore, shardsPerBlock } from "../pool/pool-store.ts";
-import { cellOf, encodeStamp, readCells } from "./cells.ts";
+import { type AppendResult, type PoolStore, shardsPerBlock } from "../pool/pool-store.ts";
+import { appendExpression, holdsAll } from "./append-expression.ts";
+import { cellOf, readCells } from "./cells.ts";
 import { dynamoDb, tableName } from "./client.ts";
 import { generationsOf } from "./generations.ts";
 import { updateItem } from "./hot-calls.ts";
 import { type Key, keys } from "./table.ts";
-
-const aSlotIsFree = "size(u) < k";
-const allFit = "k >= :capacity AND size(u) <= :most";
-const isNotIn = (token: string) => `NOT contains(u, ${token})`;
 
 /** The item that broke the condition of a write. It arrives marshalled, and is absent when there was none. */
 const itemThatRefused = (error: unknown): Record<string, unknown> | undefined => {
@@ -49,13 +46,6 @@ interface UpdateOutcome {
 
 const attemptsOf = (error: unknown): number =>
   error instanceof ConditionalCheckFailedException ? (error.$metadata.attempts ?? 1) : 1;
-
-/** True when the cell holds all of them with the very stamps of this call. */
-const holdsAll = (cell: Cell, holders: readonly NewHolder[]): boolean =>
-  holders.every(({ holder, stamp }) => {
-    const held = cell.stamps[slotOf(cell, tokenOf(holder))];
-    return held?.at === stamp.at && held.contextId === stamp.contextId;
-  });
 
 const readItem = async (key: Key): Promise<Record<string, unknown> | undefined> =>
   (await dynamoDb.send(new GetCommand({ TableName: tableName(), Key: key, ConsistentRead: true }))).Item;
@@ -142,18 +132,7 @@ export const dynamoPoolStore = (promocodeId: string): PoolStore => {
     },
 
     async append(address, holders, capacity = holders.length) {
-      const tokens = Object.fromEntries(holders.map(({ holder }, at) => [`:t${at}`, tokenOf(holder)]));
-      const fits = holders.length === 1 ? aSlotIsFree : allFit;
-      const outcome = await updateIf(cellKey(address), {
-        UpdateExpression: "SET u = list_append(u, :tokens), t = list_append(t, :stamps)",
-        ConditionExpression: [fits, ...Object.keys(tokens).map(isNotIn)].join(" AND "),
-        ExpressionAttributeValues: {
-          ...tokens,
-          ":tokens": holders.map(({ holder }) => tokenOf(holder)),
-          ":stamps": holders.map(({ stamp }) => encodeStamp(stamp)),
-          ...(holders.length > 1 && { ":capacity": capacity, ":most": capacity - holders.length }),
-        },
-      });
+      const outcome = await updateIf(cellKey(address), appendExpression(holders, capacity));
       const result = asResult(address, outcome);
       // The answer to the first try got lost: its holders are new all the same, not repeated.
       return outcome.again && holdsAll(result.cell, holders) ? { ...result, outcome: "appended" } : result;

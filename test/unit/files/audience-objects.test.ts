@@ -61,6 +61,6 @@ describe("a dropped audience", () => {
   });
 });
 
-it("a result's object is its attempt's own", () => {
-  expect(audienceResultKey(audienceId, 1)).not.toBe(audienceResultKey(audienceId, 2));
+it("each result has an object of its own", () => {
+  expect(audienceResultKey(audienceId, "01KA")).not.toBe(audienceResultKey(audienceId, "01KB"));
 });

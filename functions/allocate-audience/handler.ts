@@ -1,0 +1,17 @@
+import { queueHandler } from "../../shared/queues/queue-handler.ts";
+import { allocateAudience } from "./allocate-audience.ts";
+import { messageSchema } from "./messages.ts";
+import { receiveObject } from "./receive-object.ts";
+
+/** Allocates to the audiences that arrive in the uploads bucket. Events that repeat or arrive out of order do no harm. */
+export const handler = queueHandler(messageSchema, async (message, delivery) => {
+  if ("Event" in message) return;
+  if ("audienceId" in message) {
+    await allocateAudience(message.audienceId, delivery);
+    return;
+  }
+  for (const record of message.Records) {
+    const audience = await receiveObject(record);
+    if (audience) await allocateAudience(audience.audienceId, delivery);
+  }
+});

@@ -1,0 +1,139 @@
+import { createHash, createHmac } from "node:crypto";
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { dynamoDb } from "./client.ts";
+
+/*
+ * One request of DynamoDB's JSON protocol without the SDK's layers, for a job that makes half a million of them: the
+ * document client takes 0.9 ms of a core for an UpdateItem of a cell, this 0.2. Region, endpoint and credentials are
+ * the SDK client's own.
+ */
+
+const requestTimeoutMs = 3_000;
+const sockets = { keepAlive: true, maxSockets: 64 };
+const httpAgent = new HttpAgent(sockets);
+const httpsAgent = new HttpsAgent(sockets);
+
+export interface DirectAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Sends it once. Throws what the network throws; an answer that is no success is an answer. */
+export const directRequest = async (
+  operation: "PutItem" | "UpdateItem",
+  payload: string,
+): Promise<DirectAnswer> => {
+  const [endpoint, region, credentials] = await Promise.all([
+    endpointUrl(),
+    dynamoDb.config.region(),
+    dynamoDb.config.credentials(),
+  ]);
+  const headers = signedHeaders({ endpoint, region, credentials, operation, payload, now: new Date() });
+  const isHttps = endpoint.protocol === "https:";
+  return new Promise((resolve, reject) => {
+    const request = (isHttps ? httpsRequest : httpRequest)(
+      {
+        agent: isHttps ? httpsAgent : httpAgent,
+        host: endpoint.hostname,
+        port: endpoint.port,
+        method: "POST",
+        path: "/",
+        headers,
+        timeout: requestTimeoutMs,
+      },
+      (response) =>
+        bodyOf(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject),
+    );
+    request.on("timeout", () =>
+      request.destroy(Object.assign(new Error("DynamoDB did not answer in time"), { name: "TimeoutError" })),
+    );
+    request.on("error", reject);
+    request.end(payload);
+  });
+};
+
+const bodyOf = async (response: IncomingMessage): Promise<unknown> => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString("utf8");
+  return text === "" ? {} : JSON.parse(text);
+};
+
+let endpoint: Promise<URL> | undefined;
+
+/** Where the SDK would send it: the endpoint that the environment names, else the region's. */
+const endpointUrl = (): Promise<URL> => {
+  endpoint ??= (async () => {
+    const named = process.env.AWS_ENDPOINT_URL_DYNAMODB ?? process.env.AWS_ENDPOINT_URL;
+    if (named) return new URL(named);
+    const { config } = dynamoDb;
+    return config.endpointProvider({
+      Region: await config.region(),
+      UseFIPS: await config.useFipsEndpoint(),
+      UseDualStack: await config.useDualstackEndpoint(),
+    }).url;
+  })();
+  return endpoint;
+};
+
+interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+}
+
+interface ToSign {
+  readonly endpoint: URL;
+  readonly region: string;
+  readonly credentials: Credentials;
+  readonly operation: string;
+  readonly payload: string;
+  readonly now: Date;
+}
+
+/** Signature Version 4: docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. */
+export const signedHeaders = ({ endpoint, region, credentials, operation, payload, now }: ToSign) => {
+  const time = `${now.toISOString().replace(/[-:]|\.\d{3}/g, "")}`;
+  const day = time.slice(0, 8);
+  const scope = `${day}/${region}/dynamodb/aws4_request`;
+  const signed: Readonly<Record<string, string>> = {
+    "content-type": "application/x-amz-json-1.0",
+    host: endpoint.host,
+    "x-amz-date": time,
+    ...(credentials.sessionToken !== undefined && { "x-amz-security-token": credentials.sessionToken }),
+    "x-amz-target": `DynamoDB_20120810.${operation}`,
+  };
+  const names = Object.keys(signed).join(";");
+  const canonical = [
+    "POST",
+    "/",
+    "",
+    ...Object.entries(signed).map(([name, value]) => `${name}:${value}`),
+    "",
+    names,
+    sha256(payload),
+  ].join("\n");
+  const key = signingKey(credentials, region, day);
+  const signature = hmac(key, `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`).toString("hex");
+  return {
+    ...signed,
+    "content-length": Buffer.byteLength(payload),
+    authorization: `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
+  };
+};
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+const hmac = (key: string | Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();
+
+let lastKey: { readonly of: string; readonly key: Buffer } | undefined;
+
+/** Good for a day, so it is made once. */
+const signingKey = ({ secretAccessKey }: Credentials, region: string, day: string): Buffer => {
+  const of = `${secretAccessKey}/${day}/${region}`;
+  if (lastKey?.of !== of) {
+    const ofRegion = hmac(hmac(`AWS4${secretAccessKey}`, day), region);
+    lastKey = { of, key: hmac(hmac(ofRegion, "dynamodb"), "aws4_request") };
+  }
+  return lastKey.key;
+};
