@@ -49,13 +49,3 @@ export const startWorld = async (): Promise<World> => {
     },
   };
 };
-
-/** Customer ids as long as a UUID, none twice in a process. */
-export const customerIds = (): ((count: number) => readonly string[]) => {
-  let next = 0;
-  return (count) =>
-    Array.from({ length: count }, () => {
-      next += 1;
-      return `3f0c6a52-9d0b-4b5e-8a55-${String(next).padStart(12, "0")}`;
-    });
-};

@@ -1,8 +1,9 @@
 import type { Caller, Contender } from "../allocation/contender.ts";
+import { customerIds } from "../allocation/customer-ids.ts";
 import { type Exactness, Ledger } from "../allocation/ledger.ts";
 import { type Measured, measure } from "../allocation/measure.ts";
 import { takeTurns } from "../allocation/take-turns.ts";
-import { customerIds, startWorld, type World } from "../allocation/world.ts";
+import { startWorld, type World } from "../allocation/world.ts";
 import { codeAt } from "../lib/generated-codes.ts";
 import type { Figure, Outcome, Scenario } from "../scenario.ts";
 
@@ -16,8 +17,8 @@ interface Options extends Readonly<Record<string, number>> {
   readonly firstAvailableRefusals: number;
 }
 
-/** Used shares at which a stretch of calls is measured. The last stretch is the last 1 %, to the very last code. */
-const shares = [0, 0.5, 0.9, 0.99];
+/** Used shares at which a stretch of calls is measured, before the last 1 %, which is measured to its very last code. */
+const shares = [0, 0.5, 0.9];
 const codesPerCaller = 100;
 /** A stretch is at most this share of the pool, so that it is still about the share it is named after. */
 const longestStretch = 0.09;
@@ -93,15 +94,17 @@ const playStages = async (
     points.push({ ...measured, share, atOnce: Math.min(concurrency, customers) });
   };
   const stretch = Math.min(Math.max(2 * concurrency, codes / 100), codes * longestStretch);
-  for (const share of shares.slice(0, -1)) {
+  for (const share of shares) {
     await fillTo(share * codes);
     await play(share, Math.ceil(stretch));
     if (share === 0.5)
       ledger.note(await askRepeatedly(callers, someCustomers(Math.min(mostTwins, codes / 100))));
   }
-  await fillTo(shares.at(-1)! * codes);
+  // By what is free: a code that was burnt is not given out, but gone.
+  const leave = Math.floor(codes / 100);
   const { free } = await contender.stock();
-  await play(shares.at(-1)!, free);
+  ledger.note(await contender.fill(someCustomers(free - leave), callers));
+  await play(0.99, leave);
   if (enough === undefined) ledger.check(await contender.stock());
   else await fillTo(codes);
   await play(1, Math.max(concurrency, 20));

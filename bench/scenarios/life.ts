@@ -1,7 +1,8 @@
 import type { Caller, Contender } from "../allocation/contender.ts";
+import { customerIds } from "../allocation/customer-ids.ts";
 import { type Exactness, Ledger } from "../allocation/ledger.ts";
 import { type Measured, measure } from "../allocation/measure.ts";
-import { customerIds, startWorld, type World } from "../allocation/world.ts";
+import { startWorld, type World } from "../allocation/world.ts";
 import { codeAt } from "../lib/generated-codes.ts";
 import { percentile } from "../lib/percentiles.ts";
 import type { Figure, Outcome, Run, Scenario, Table } from "../scenario.ts";
