@@ -6,6 +6,9 @@ import { engines } from "../support/engines.ts";
 import { loseNextAnswer } from "../support/lost-answer.ts";
 import { aLoaderWorld, type LoaderWorld, numbered } from "./loader-world.ts";
 
+/** What may take a moment, and longer on a machine that is slow. */
+const patience = { timeout: 30_000 };
+
 describe.each(engines)("a load that does not go smoothly, on $name", ({ start }) => {
   let engine: DynamoDbEngine;
   let world: LoaderWorld;
@@ -116,14 +119,14 @@ describe.each(engines)("a load that does not go smoothly, on $name", ({ start })
         await vi.waitFor(async () => {
           const at = new Date(now + 30_000);
           expect(await modules.fileBeingLoaded(promocodeId, at)).toBe("one");
-        });
+        }, patience);
         expect(lock?.signal.aborted).toBe(false);
 
         await expireLock({ promocodeId });
         await modules.acquireLoadLock(promocodeId, "two");
         await vi.advanceTimersByTimeAsync(15_000);
 
-        await vi.waitFor(() => expect(lock?.signal.reason).toBeInstanceOf(modules.LockLost));
+        await vi.waitFor(() => expect(lock?.signal.reason).toBeInstanceOf(modules.LockLost), patience);
       } finally {
         vi.useRealTimers();
       }

@@ -59,7 +59,7 @@ interface Echo {
 }
 const echoOf = async (answer: Response) => (await answer.json()) as Echo;
 
-const patience = { timeout: 15_000 };
+const patience = { timeout: 30_000 };
 
 describe("the local service on a synthesized stack", () => {
   const directory = anyDirectory();

@@ -16,6 +16,9 @@ import { openQueueStore, type QueueStore } from "../../local/queues/queue-store.
 import type { StreamSourceFacts, TableFacts } from "../../local/template/facts.ts";
 import { engines } from "../support/engines.ts";
 
+/** What may take a moment, and longer on a machine that is slow. */
+const patience = { timeout: 30_000 };
+
 interface StreamEvent {
   readonly Records: readonly {
     readonly eventName: string;
@@ -150,7 +153,7 @@ describe.each(engines)("a table's stream on $name", (engineUnderTest) => {
     feed((event) => void events.push(event));
 
     await put(...numbered(20));
-    await expect.poll(() => events.flatMap(keysOf), { timeout: 10_000 }).toHaveLength(20);
+    await expect.poll(() => events.flatMap(keysOf), patience).toHaveLength(20);
 
     expect(events.flatMap(keysOf)).toEqual(numbered(20));
     const [record] = events[0]?.Records ?? [];
@@ -166,7 +169,7 @@ describe.each(engines)("a table's stream on $name", (engineUnderTest) => {
     feed((event) => void seen.push(...keysOf(event)));
 
     await Promise.all(numbered(40).map((key) => putInto(key, key)));
-    await expect.poll(() => seen, { timeout: 10_000 }).toHaveLength(40);
+    await expect.poll(() => seen, patience).toHaveLength(40);
 
     expect(seen.sort()).toEqual(numbered(40).sort());
   });
@@ -182,7 +185,7 @@ describe.each(engines)("a table's stream on $name", (engineUnderTest) => {
       { batchSize: 3 },
     );
 
-    await expect.poll(() => seen.flat(), { timeout: 10_000 }).toContain("k6");
+    await expect.poll(() => seen.flat(), patience).toContain("k6");
 
     expect(seen).toEqual([
       ["k0", "k1", "k2"],
@@ -206,7 +209,7 @@ describe.each(engines)("a table's stream on $name", (engineUnderTest) => {
       { batchSize: 2 },
     );
     await put(...numbered(4));
-    await expect.poll(() => before.length, { timeout: 10_000 }).toBeGreaterThan(2);
+    await expect.poll(() => before.length, patience).toBeGreaterThan(2);
     await first.stop();
 
     const after: string[] = [];
@@ -214,7 +217,7 @@ describe.each(engines)("a table's stream on $name", (engineUnderTest) => {
     await put(...numbered(1, 4));
 
     const notDone = ["k0", "k1", "k2", "k3", "k4"].filter((key) => !done.includes(key));
-    await expect.poll(() => after, { timeout: 10_000 }).toEqual(notDone);
+    await expect.poll(() => after, patience).toEqual(notDone);
     expect(done.length).toBeGreaterThan(0);
   });
 
@@ -225,7 +228,7 @@ describe.each(engines)("a table's stream on $name", (engineUnderTest) => {
     });
 
     await put("k1", "other", "k1", "k12", "last");
-    await expect.poll(() => seen, { timeout: 10_000 }).toContain("k12");
+    await expect.poll(() => seen, patience).toContain("k12");
 
     // The second write of k1 is a MODIFY.
     expect(seen).toEqual(["k1", "k12"]);
@@ -242,7 +245,7 @@ describe.each(engines)("a table's stream on $name", (engineUnderTest) => {
       { bisectsOnError: true, maximumRetries: 1 },
     );
 
-    await expect.poll(() => done, { timeout: 10_000 }).toEqual(["k0", "k1", "k3"]);
+    await expect.poll(() => done, patience).toEqual(["k0", "k1", "k3"]);
 
     const [letter] = await queues.named("dead").receive({ max: 10 });
     expect(JSON.parse(letter?.body ?? "{}")).toMatchObject({
@@ -264,7 +267,7 @@ describe.each(engines)("a table's stream on $name", (engineUnderTest) => {
     );
 
     await expect
-      .poll(() => seen, { timeout: 10_000 })
+      .poll(() => seen, patience)
       .toEqual([
         ["k0", "k1", "k2"],
         ["k1", "k2"],
@@ -284,7 +287,7 @@ describe.each(engines)("a table's stream on $name", (engineUnderTest) => {
     await put(...numbered(6));
     const finals = () => events.filter((event) => event.isFinalInvokeForWindow);
     const counted = () => finals().reduce((sum, event) => sum + Number(event.state?.count), 0);
-    await expect.poll(counted, { timeout: 10_000 }).toBe(6);
+    await expect.poll(counted, patience).toBe(6);
 
     expect(events[0]?.shardId).toMatch(/^shardId-/);
     expect(finals().every((event) => event.Records.length === 0)).toBe(true);
@@ -303,7 +306,7 @@ describe.each(engines)("a table's stream on $name", (engineUnderTest) => {
       { tumblingWindowSeconds: 1 },
     );
 
-    await expect.poll(() => attempts, { timeout: 10_000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => attempts, patience).toBeGreaterThanOrEqual(2);
   });
 });
 

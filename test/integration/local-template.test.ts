@@ -26,7 +26,7 @@ describe("a synthesized template", () => {
       UPLOADS_ARN: "arn:aws:s3:::uploads/*",
     });
     expect(api).toMatchObject({
-      timeoutSeconds: 1,
+      timeoutSeconds: 5,
       memoryMb: 128,
       codeDirectory: join(fixture, "asset.api"),
     });

@@ -33,7 +33,7 @@ export const createTable = async (engine: DynamoDbEngine): Promise<string> => {
       StreamSpecification: { StreamEnabled: true, StreamViewType: "NEW_AND_OLD_IMAGES" },
     }),
   );
-  await waitUntilTableExists({ client, minDelay: 0.02, maxDelay: 0.2, maxWaitTime: 10 }, { TableName: name });
+  await waitUntilTableExists({ client, minDelay: 0.02, maxDelay: 0.2, maxWaitTime: 30 }, { TableName: name });
   client.destroy();
 
   if (process.env.AWS_ENDPOINT_URL_DYNAMODB !== engine.endpoint) vi.resetModules();

@@ -31,7 +31,10 @@ describe("the health report", () => {
   });
 
   it("is 503 after two seconds when the table says nothing at all", async () => {
-    const silent = createServer(() => {}).listen(0, "127.0.0.1");
+    let connections = 0;
+    const silent = createServer(() => {
+      connections += 1;
+    }).listen(0, "127.0.0.1");
     await once(silent, "listening");
     const { port } = silent.address() as AddressInfo;
     vi.stubEnv("AWS_ENDPOINT_URL_DYNAMODB", `http://127.0.0.1:${port}`);
@@ -45,7 +48,8 @@ describe("the health report", () => {
 
     expect([status, body.code]).toEqual([503, "unavailable"]);
     expect(performance.now() - started).toBeGreaterThan(1_900);
-    expect(performance.now() - started).toBeLessThan(2_900);
+    // Before the SDK's own time-out, after which it would have tried again.
+    expect(connections).toBe(1);
     silent.close();
     vi.unstubAllEnvs();
   });

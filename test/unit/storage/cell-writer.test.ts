@@ -91,11 +91,11 @@ describe("writing cells", () => {
       .on(BatchWriteCommand)
       .rejectsOnce(new ThrottlingException({ ...metadata, $metadata: { httpStatusCode: 400 } }))
       .resolves({});
-    const begun = performance.now();
 
-    await write(3, { settleMs: 5_000 });
+    // Far longer than a test may take.
+    await write(3, { settleMs: 600_000 });
 
-    expect(performance.now() - begun).toBeLessThan(1_000);
+    expect(batches()).toHaveLength(2);
   });
 
   it("gives up when nothing is taken for too long", async () => {
