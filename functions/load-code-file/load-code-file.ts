@@ -30,7 +30,10 @@ import type { LoadAgain } from "./messages.ts";
 import { readFile } from "./read-file.ts";
 import { writeCellsOf } from "./write-cells-of.ts";
 
-/** Time kept for the requests under way, the checkpoint and the message that goes on, in milliseconds. */
+/**
+ * Time kept for the requests under way (10 seconds each), for those that were never answered to take effect (30), the
+ * checkpoint and the message that goes on, in milliseconds.
+ */
 const timeForLeavingMs = 60_000;
 const firstWaitSeconds = 5;
 const longestWaitSeconds = 60;
@@ -131,9 +134,9 @@ const load = async ({ run, file, rejects, progress, lock, delivery }: Load): Pro
   const shardsWritten = await writeCellsOf(
     { promocodeId: run.promocodeId, number, attempt: start.attempt, codes, cut },
     start.shardsWritten,
-    () => delivery.timeLeftMs() > timeForLeavingMs,
     {
       signal,
+      goOn: () => delivery.timeLeftMs() > timeForLeavingMs,
       onWritten: (cells) => {
         written += cells;
         const share = start.shardsWritten / cut.shards + written / (cut.shards * cut.cellsPerShard);

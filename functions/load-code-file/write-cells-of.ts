@@ -20,17 +20,14 @@ export interface GenerationCells {
 export const writeCellsOf = async (
   generation: GenerationCells,
   firstShard: number,
-  goOn: () => boolean,
   writing: CellWriting,
 ): Promise<number> => {
-  let shardsDone = firstShard;
+  const { shards, cellsPerShard } = generation.cut;
   const cells = function* (): Generator<CellItem> {
-    for (; shardsDone < generation.cut.shards && goOn(); shardsDone++)
-      for (let cell = 0; cell < generation.cut.cellsPerShard; cell++)
-        yield cellItem(generation, shardsDone, cell);
+    for (let shard = firstShard; shard < shards; shard++)
+      for (let cell = 0; cell < cellsPerShard; cell++) yield cellItem(generation, shard, cell);
   };
-  await writeCells(cells(), writing);
-  return shardsDone;
+  return firstShard + Math.floor((await writeCells(cells(), writing)) / cellsPerShard);
 };
 
 const cellItem = (

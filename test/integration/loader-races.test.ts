@@ -1,6 +1,7 @@
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { DynamoDbEngine } from "../../local/dynamodb/engine.ts";
+import type { StoredCodeFile } from "../../shared/storage/code-files.ts";
 import { keys } from "../../shared/storage/table.ts";
 import { engines } from "../support/engines.ts";
 import { loseNextAnswer } from "../support/lost-answer.ts";
@@ -307,28 +308,32 @@ describe.each(engines)("a load that does not go smoothly, on $name", ({ start })
   });
 
   describe("near its time limit", () => {
-    /** Time that is over once so many cells were asked for: 60 seconds are kept. */
-    const timeFor = (looks: number): (() => number) => {
-      let left = looks;
+    /** Time that is over once two requests of 25 cells each were begun: 60 seconds are kept. */
+    const timeForTwoRequests = (): (() => number) => {
+      let left = 2;
       return () => (left-- > 0 ? 900_000 : 1_000);
     };
+    const shardsInTwoRequests = ({ checkpoint }: StoredCodeFile): number =>
+      Math.floor(50 / (checkpoint?.cellsPerShard ?? 0));
 
     it("goes on in another run, which writes only what is missing", async () => {
       const promocode = await world.aPromocode();
       const { event, object, file } = await queue(promocode, numbered(2_000).join("\n"));
       const again = { promocodeId: promocode.promocodeId, fileId: file.fileId, waits: 0 };
 
-      await world.deliver(event, { timeLeftMs: timeFor(5) });
+      await world.deliver(event, { timeLeftMs: timeForTwoRequests() });
       expect(world.sentMessages()).toEqual([{ queue: "code-files", message: again, delaySeconds: 0 }]);
       const left = await world.fileOf(promocode, object);
-      expect(left).toMatchObject({ status: "loading", checkpoint: { shardsWritten: 5, shards: 16 } });
+      const shards = shardsInTwoRequests(left);
+      expect(shards).toBeGreaterThan(1);
+      expect(left).toMatchObject({ status: "loading", checkpoint: { shardsWritten: shards, shards: 16 } });
       expect((await world.pool(promocode)).generations).toEqual([]);
 
-      await world.deliver(again, { timeLeftMs: timeFor(4) });
+      await world.deliver(again, { timeLeftMs: timeForTwoRequests() });
       world.sentMessages();
       expect((await world.fileOf(promocode, object)).checkpoint).toMatchObject({
         attempt: left.attempt,
-        shardsWritten: 9,
+        shardsWritten: 2 * shards,
       });
 
       await world.deliver(again);
@@ -346,7 +351,7 @@ describe.each(engines)("a load that does not go smoothly, on $name", ({ start })
     it("begins anew when another file was published in between", async () => {
       const promocode = await world.aPromocode();
       const { event, object, file } = await queue(promocode, numbered(2_000).join("\n"));
-      await world.deliver(event, { timeLeftMs: timeFor(5) });
+      await world.deliver(event, { timeLeftMs: timeForTwoRequests() });
       const { attempt } = await world.fileOf(promocode, object);
 
       await world.load(promocode, numbered(10).join("\n"), "other.csv");
@@ -361,14 +366,15 @@ describe.each(engines)("a load that does not go smoothly, on $name", ({ start })
     it("hands its checkpoint to one run only", async () => {
       const promocode = await world.aPromocode();
       const { promocodeId } = promocode;
-      const { event, file } = await queue(promocode, numbered(2_000).join("\n"));
-      await world.deliver(event, { timeLeftMs: timeFor(5) });
+      const { event, object, file } = await queue(promocode, numbered(2_000).join("\n"));
+      await world.deliver(event, { timeLeftMs: timeForTwoRequests() });
+      const left = await world.fileOf(promocode, object);
       const run = { promocodeId, fileId: file.fileId };
 
       const one = await modules.codeFiles.begin({ ...run, attempt: 100 });
       const other = await modules.codeFiles.begin({ ...run, attempt: 101 });
 
-      expect(one?.checkpoint).toMatchObject({ shardsWritten: 5 });
+      expect(one?.checkpoint).toEqual(left.checkpoint);
       expect(other?.checkpoint).toBeUndefined();
       expect(await modules.codeFiles.leave({ ...run, attempt: 100 }, one!.checkpoint!)).toBe(false);
     });

@@ -108,6 +108,30 @@ describe("writing cells", () => {
     );
   });
 
+  it("leaves when it is told to, though DynamoDB still refuses, and tells how far it came without a gap", async () => {
+    let calls = 0;
+    dynamoDb.on(BatchWriteCommand).callsFake((input: BatchWriteCommandInput) => {
+      const isThird = sortKeys(putsOf(input)).includes("4a");
+      calls += 1;
+      return isThird ? { UnprocessedItems: { codewell: putsOf(input).slice(1) } } : {};
+    });
+
+    const written = await write(200, { goOn: () => calls < 11 });
+
+    expect(written).toBe(50);
+    expect(new Set(batches().flatMap(sortKeys)).size).toBe(200);
+  });
+
+  it("pulls nothing any more once it is told to leave, and writes what it pulled", async () => {
+    dynamoDb.on(BatchWriteCommand).resolves({});
+    let looks = 0;
+
+    const written = await write(200, { goOn: () => ++looks <= 3 });
+
+    expect(written).toBe(75);
+    expect(batches().flatMap(sortKeys)).toHaveLength(75);
+  });
+
   it("does not try again what cannot succeed", async () => {
     dynamoDb.on(BatchWriteCommand).rejects(new ResourceNotFoundException(metadata));
 
