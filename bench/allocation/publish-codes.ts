@@ -25,7 +25,7 @@ export const publishCodes = async (
   const sorted = new SortedCodes(table);
   const cut = cutOf(sorted, sorted.totalLength() / Math.max(1, sorted.count));
   const { signal } = new AbortController();
-  await writeCellsOf({ promocodeId, number: 1, attempt: 1, codes: sorted, cut }, 0, () => true, { signal });
+  await writeCellsOf({ promocodeId, number: 1, attempt: 1, codes: sorted, cut }, 0, { signal });
   const { shards, cellsPerShard } = cut;
   const generation: Generation = {
     number: 1,
