@@ -22,14 +22,25 @@ export class CodewellStack extends Stack {
     const loading = new QueuedWork(this, "Loading", { ...defaults, job: jobs.loadCodeFile });
     const exporting = new QueuedWork(this, "Exporting", { ...defaults, job: jobs.buildExport });
     const withdrawing = new QueuedWork(this, "Withdrawing", { ...defaults, job: jobs.sealCodeFile });
-    this.queues = { "code-files": loading, exports: exporting, withdrawals: withdrawing };
-    this.files = new FileBuckets(this, "Files", { settings: defaults.settings, arrivals: loading.queue });
+    const allocating = new QueuedWork(this, "Allocating", { ...defaults, job: jobs.allocateAudience });
+    this.queues = {
+      audiences: allocating,
+      "code-files": loading,
+      exports: exporting,
+      withdrawals: withdrawing,
+    };
+    this.files = new FileBuckets(this, "Files", {
+      settings: defaults.settings,
+      codeFileArrivals: loading.queue,
+      audienceArrivals: allocating.queue,
+    });
     new AllocationCounter(this, "Counting", { ...defaults, table: this.table });
     const api = new HttpApi(this, "Api", { ...defaults, bind: (fn, needs) => this.bind(fn, needs) });
 
     this.bind(loading.function, jobs.loadCodeFile.needs);
     this.bind(exporting.function, jobs.buildExport.needs);
     this.bind(withdrawing.function, jobs.sealCodeFile.needs);
+    this.bind(allocating.function, jobs.allocateAudience.needs);
 
     new CfnOutput(this, "ApiUrl", { value: api.url });
     new CfnOutput(this, "RestApiId", { value: api.api.restApiId });
@@ -40,10 +51,13 @@ export class CodewellStack extends Stack {
   }
 
   /** Least privilege in one place: names and rights of exactly what the function's entry says. */
-  private bind(fn: ServiceFunction, { table, uploads, exports, rejects, queues }: Needs): void {
+  private bind(fn: ServiceFunction, needs: Needs): void {
+    const { table, uploads, audiences, exports, audienceResults, rejects, queues } = needs;
     if (table !== undefined) this.table.bind(fn, table);
     if (uploads !== undefined) this.files.bindUploads(fn, uploads);
+    if (audiences !== undefined) this.files.bindAudiences(fn, audiences);
     if (exports !== undefined) this.files.bindExports(fn, exports);
+    if (audienceResults !== undefined) this.files.bindAudienceResults(fn, audienceResults);
     if (rejects !== undefined) this.files.bindRejects(fn, rejects);
     for (const name of queues ?? []) this.queues[name].bindSender(fn, name);
   }

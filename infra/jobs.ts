@@ -27,6 +27,20 @@ export const jobs = {
       queues: ["code-files"],
     },
   },
+  allocateAudience: {
+    folder: "allocate-audience",
+    queue: "audiences",
+    // Ten million customers are held as bytes and typed arrays, as a loader's codes are; and the whole of two CPUs.
+    memoryMb: 3008,
+    needs: {
+      table: ["BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+      // Without ListBucket, S3 answers 403 instead of 404 for an object that is gone (API_GetObject, "Permissions").
+      audiences: ["GetObject", "GetObjectVersion", "ListBucket"],
+      audienceResults: ["AbortMultipartUpload", "GetObject", "ListBucket", "PutObject"],
+      rejects: ["AbortMultipartUpload", "PutObject"],
+      queues: ["audiences"],
+    },
+  },
   buildExport: {
     folder: "build-export",
     queue: "exports",

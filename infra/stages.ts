@@ -37,7 +37,7 @@ export interface StageSettings {
   readonly apiThrottle: Throttle;
   /**
    * Most executions of a job at once, by queue; Lambda permits no fewer than 2.
-   * @default 5 loads, 5 exports, 2 withdrawals
+   * @default 2 audiences, because one alone writes as fast as a new table takes it, 5 loads, 5 exports, 2 withdrawals
    */
   readonly jobConcurrency: Readonly<Record<QueueName, number>>;
   /**
@@ -68,7 +68,7 @@ const defaults: Omit<StageSettings, "name"> = {
   bulkMemoryMb: 1769,
   keyThrottle: { rateLimit: 500, burstLimit: 1000 },
   apiThrottle: { rateLimit: 5000, burstLimit: 5000 },
-  jobConcurrency: { "code-files": 5, exports: 5, withdrawals: 2 },
+  jobConcurrency: { audiences: 2, "code-files": 5, exports: 5, withdrawals: 2 },
   logRetention: RetentionDays.THREE_MONTHS,
   logLevel: "INFO",
   uploadOrigins: ["*"],

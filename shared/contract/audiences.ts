@@ -103,7 +103,9 @@ export const audienceSchema = z
         pool: count.describe("Codes handed out by this audience."),
         repeated: count.describe("Customers who had their code before and got it again."),
         default: count.describe("Default codes given because the pool was dry."),
-        refused: count.describe("Customers without any code: the pool was dry and is set to refuse."),
+        refused: count.describe(
+          "Customers without any code: the pool was dry and is set to refuse, or the promotion stopped being active.",
+        ),
       })
       .describe("What became of the customers so far. All zero in a preview, which gives out nothing."),
     preview: z

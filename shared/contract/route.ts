@@ -24,7 +24,7 @@ export interface Needs {
   /** The same on audiences that arrive, which name customers. */
   readonly audiences?: readonly ("GetObject" | "GetObjectVersion" | "ListBucket" | "PutObject")[];
   /** S3 actions on results of audiences, which name customers. */
-  readonly audienceResults?: readonly ("AbortMultipartUpload" | "GetObject" | "PutObject")[];
+  readonly audienceResults?: readonly ("AbortMultipartUpload" | "GetObject" | "ListBucket" | "PutObject")[];
   /** S3 actions on finished exports, which name customers. */
   readonly exports?: readonly ("AbortMultipartUpload" | "GetObject" | "PutObject")[];
   /** S3 actions on lists of refused rows, in the exports bucket too. */

@@ -52,7 +52,7 @@ const allocating = {
 
 const transitionNotes = "Idempotent: a promotion that has the status already is answered as it is.";
 
-const audienceNotes = `Send the file to \`upload\`; the job begins by itself once it is there. The file is CSV in UTF-8 with one customer id in each row, up to 10 million customers and 500 MB. A header is optional; among several columns the one named \`customerId\` counts. Ids are taken as they stand, so \`Ada\` and \`ada\` are two customers; rows without a valid id are left out and told in \`problems\`. A customer who stands in the file twice is one customer.
+const audienceNotes = `Send the file to \`upload\`; the job begins by itself once it is there. The file is CSV in UTF-8 with one customer id in each row, up to 10 million customers and 500 MB. A header is optional; among several columns (commas or, in the header, semicolons or tabs between them) the one named \`customerId\` counts. Ids are taken as they stand, so \`Ada\` and \`ada\` are two customers; rows without a valid id are left out and told in \`problems\`. A customer who stands in the file twice is one customer.
 
 Dropping a file as \`audiences/{promocodeId}/<name>.csv\` into the uploads bucket does the same with mode \`allocate\` and without occurenceId, seriesId and actionId; find it in the list of the promocode's audiences.
 
@@ -62,7 +62,9 @@ Every customer gets a code by the rules of a single call, all with the same iden
 
 Of several uploads with one form the first counts. An answer that is given again for its \`Idempotency-Key\` holds the first form, whose 15 minutes may be over: announce the audience again with a new key then. Audience, file and result are kept for 7 days.`;
 
-const audienceResultNotes = `The result is a CSV, UTF-8, RFC 4180, LF: the nine columns of an export, then \`source\`, one row for each customer, in no order. \`source\` is \`pool\` for a code of the customer's own, handed out now or before; \`default\` for a default code; \`refused\` for a customer without any, whose \`uniqueCode\` is empty.`;
+const audienceResultNotes = `The result is a CSV, UTF-8, RFC 4180, LF: the nine columns of an export, then \`source\`, one row for each customer, in no order. \`source\` is \`pool\` for a code handed out by this audience; \`repeated\` for the code that the customer had before, with the time and the identifiers of back then; \`default\` for a default code; \`refused\` for a customer without any, whose \`uniqueCode\` is empty. So \`summary\` counts the rows by their \`source\`.
+
+A job whose promotion stops being active goes no further: \`failed\` with \`promotion-not-active\`, and its result tells whose codes went out before and who was refused. Announced again when the promotion is active, everybody keeps what they have.`;
 
 /** The whole API. Adding a route is one entry here and one folder in `functions/`, named as the key in kebab-case. */
 export const routes = {

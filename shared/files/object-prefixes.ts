@@ -14,4 +14,6 @@ export const objectPrefixes = {
   exports: "exports/",
   /** Exports bucket: lists of the rows that a code file's load refused. */
   rejects: "rejects/",
+  /** Exports bucket: among these, the lists of an audience's rejected rows, which name customers: `rejects/aud_…`. */
+  audienceRejects: "rejects/aud_",
 } as const;

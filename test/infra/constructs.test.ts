@@ -2,6 +2,11 @@ import { App, Stack } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
 import { CodeTable } from "../../infra/constructs/code-table.ts";
+import {
+  audienceResultKey,
+  audienceUploadKey,
+  parseAudienceKey,
+} from "../../shared/files/audience-objects.ts";
 import { parseUploadsKey, uploadKey } from "../../shared/files/buckets.ts";
 import { exportObjectKey } from "../../shared/files/export-file.ts";
 import { objectPrefixes } from "../../shared/files/object-prefixes.ts";
@@ -79,16 +84,27 @@ describe("the buckets", () => {
     for (const policy of policies) expect(policy).toContain('{"Bool":{"aws:SecureTransport":"false"}}');
   });
 
-  it("forget exports, which name customers, after a week", () => {
+  it("forget what names customers after a week: exports, audiences, their results and refused rows", () => {
     template.hasResourceProperties("AWS::S3::Bucket", {
       VersioningConfiguration: { Status: "Enabled" },
       LifecycleConfiguration: {
         Rules: Match.arrayWith([
           { ExpirationInDays: 7, Prefix: "exports/", Status: "Enabled" },
+          { ExpirationInDays: 7, Prefix: "audiences/", Status: "Enabled" },
+          { ExpirationInDays: 7, Prefix: "rejects/aud_", Status: "Enabled" },
           Match.objectLike({
             NoncurrentVersionExpiration: { NoncurrentDays: 1 },
             AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
           }),
+        ]),
+      },
+    });
+    template.hasResourceProperties("AWS::S3::Bucket", {
+      NotificationConfiguration: Match.anyValue(),
+      LifecycleConfiguration: {
+        Rules: Match.arrayWith([
+          { ExpirationInDays: 7, Prefix: "audiences/", Status: "Enabled" },
+          { ExpirationInDays: 7, Prefix: "audience-uploads/", Status: "Enabled" },
         ]),
       },
     });
@@ -99,6 +115,10 @@ describe("the buckets", () => {
     expect(parseUploadsKey(`${objectPrefixes.drops}pcd_1/codes.csv`)).toMatchObject({ kind: "drop" });
     expect(exportObjectKey("exp_1", 1)).toMatch(new RegExp(`^${objectPrefixes.exports}`));
     expect(rejectsKey("fil_1")).toMatch(new RegExp(`^${objectPrefixes.rejects}`));
+    expect(rejectsKey("aud_1")).toMatch(new RegExp(`^${objectPrefixes.audienceRejects}`));
+    expect(audienceUploadKey("pcd_1", "aud_1")).toMatch(new RegExp(`^${objectPrefixes.audienceUploads}`));
+    expect(parseAudienceKey(`${objectPrefixes.audienceDrops}pcd_1/a.csv`)).toMatchObject({ kind: "drop" });
+    expect(audienceResultKey("aud_1", "1")).toMatch(new RegExp(`^${objectPrefixes.audienceResults}`));
   });
 
   it("take uploads from web pages", () => {
@@ -109,19 +129,26 @@ describe("the buckets", () => {
     });
   });
 
-  it("announce drops and presigned uploads to the loader's queue, which lets S3 in before the bucket is made", () => {
-    const queue = { "Fn::GetAtt": [Match.stringLikeRegexp("^LoadingQueue"), "Arn"] };
+  it("announce drops and presigned uploads to their job's queue, which lets S3 in before the bucket is made", () => {
     template.hasResource("AWS::S3::Bucket", {
       Properties: {
         NotificationConfiguration: {
-          QueueConfigurations: ["promocodes/", "uploads/"].map((prefix) => ({
+          QueueConfigurations: [
+            ["Loading", "promocodes/"],
+            ["Loading", "uploads/"],
+            ["Allocating", "audiences/"],
+            ["Allocating", "audience-uploads/"],
+          ].map(([part, prefix]) => ({
             Event: "s3:ObjectCreated:*",
             Filter: { S3Key: { Rules: [{ Name: "prefix", Value: prefix }] } },
-            Queue: queue,
+            Queue: { "Fn::GetAtt": [Match.stringLikeRegexp(`^${part}Queue`), "Arn"] },
           })),
         },
       },
-      DependsOn: Match.arrayWith([Match.stringLikeRegexp("^LoadingQueuePolicy")]),
+      DependsOn: Match.arrayWith([
+        Match.stringLikeRegexp("^AllocatingQueuePolicy"),
+        Match.stringLikeRegexp("^LoadingQueuePolicy"),
+      ]),
     });
     template.hasResourceProperties("AWS::SQS::QueuePolicy", {
       PolicyDocument: {
@@ -142,6 +169,7 @@ describe("queued work", () => {
     ["Loading", 3008, 5],
     ["Exporting", 1024, 5],
     ["Withdrawing", 1024, 2],
+    ["Allocating", 3008, 2],
   ])("of %s runs for up to 15 minutes, one message at a time", (part, memory, atOnce) => {
     template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
       EventSourceArn: { "Fn::GetAtt": [Match.stringLikeRegexp(`^${part}Queue`), "Arn"] },
@@ -157,7 +185,7 @@ describe("queued work", () => {
   it("comes back after the function's last moment, and after five failures is put aside", () => {
     const queues = ofType("AWS::SQS::Queue").filter(([id]) => !id.includes("DeadLetters"));
 
-    expect(queues).toHaveLength(3);
+    expect(queues).toHaveLength(4);
     for (const [, { Properties }] of queues)
       expect(Properties).toMatchObject({
         VisibilityTimeout: 960,
@@ -171,7 +199,11 @@ describe("queued work", () => {
       ([, { Properties }]) => "RecursiveLoop" in Properties,
     );
 
-    expect(allowed.map(([id]) => withoutHash(id)).sort()).toEqual(["LoadingFunction", "WithdrawingFunction"]);
+    expect(allowed.map(([id]) => withoutHash(id)).sort()).toEqual([
+      "AllocatingFunction",
+      "LoadingFunction",
+      "WithdrawingFunction",
+    ]);
     for (const [, { Properties }] of allowed) expect(Properties.RecursiveLoop).toBe("Allow");
   });
 });

@@ -7,21 +7,37 @@ import { rightsByFunction, templateOf } from "./synthesized.ts";
 const rights = rightsByFunction(templateOf("prod"));
 
 const queueByName: Readonly<Record<QueueName, string>> = {
+  audiences: "AllocatingQueue",
   "code-files": "LoadingQueue",
   exports: "ExportingQueue",
   withdrawals: "WithdrawingQueue",
 };
 
+/** On what arrives in the uploads bucket: nothing but presigned uploads is written. */
+const arriving = (
+  actions: NonNullable<Needs["uploads"]>,
+  { dropped, uploaded }: { readonly dropped: string; readonly uploaded: string },
+): string[] =>
+  actions.flatMap((action) => {
+    if (action === "ListBucket") return ["s3:ListBucket on FilesUploads"];
+    const prefixes = action === "PutObject" ? [uploaded] : [dropped, uploaded];
+    return prefixes.map((prefix) => `s3:${action} on FilesUploads/${prefix}*`);
+  });
+
 /** The rights that an entry asks for, spelled as IAM does, with those of writing its own log. */
-const wanted = (name: string, { table, uploads, exports, rejects, queues }: Needs): string[] => [
+const wanted = (
+  name: string,
+  { table, uploads, audiences, exports, audienceResults, rejects, queues }: Needs,
+): string[] => [
   `logs:CreateLogStream on ${name}Logs`,
   `logs:PutLogEvents on ${name}Logs`,
   ...(table ?? []).map((action) => `dynamodb:${action} on CodesTable`),
-  ...(uploads ?? []).map((action) => {
-    if (action === "ListBucket") return "s3:ListBucket on FilesUploads";
-    return `s3:${action} on FilesUploads/${action === "PutObject" ? "uploads/" : ""}*`;
-  }),
+  ...arriving(uploads ?? [], { dropped: "promocodes/", uploaded: "uploads/" }),
+  ...arriving(audiences ?? [], { dropped: "audiences/", uploaded: "audience-uploads/" }),
   ...(exports ?? []).map((action) => `s3:${action} on FilesExports/exports/*`),
+  ...(audienceResults ?? []).map(
+    (action) => `s3:${action} on FilesExports${action === "ListBucket" ? "" : "/audiences/*"}`,
+  ),
   ...(rejects ?? []).map((action) => `s3:${action} on FilesExports/rejects/*`),
   ...(queues ?? []).map((name) => `sqs:SendMessage on ${queueByName[name]}`),
 ];
@@ -43,6 +59,7 @@ describe("a function's rights", () => {
     ["Loading", jobs.loadCodeFile],
     ["Exporting", jobs.buildExport],
     ["Withdrawing", jobs.sealCodeFile],
+    ["Allocating", jobs.allocateAudience],
   ])("are exactly what the job %s needs", (part, job) => {
     const name = `${part}Function`;
 
