@@ -2,9 +2,9 @@ import type { Given, Stock } from "./contender.ts";
 
 /** What must never happen, counted. */
 export interface Exactness {
-  /** Codes that are used up though no customer was ever told them. */
+  /** Codes that are used up though their holder was never told them. */
   readonly burnt: number;
-  /** Codes that were told to a customer who does not hold them. */
+  /** Codes that were told to customers of whom none holds them. */
   readonly lost: number;
   /** Customers who were told two different codes. */
   readonly customersWithTwo: number;
@@ -48,12 +48,14 @@ export class Ledger {
   check({ free, holderByCode }: Stock): Exactness {
     if (free > 0) this.#falseDry += this.#dry;
     this.#dry = 0;
-    const isTold = ([code, customerId]: readonly [string, string]) =>
-      this.#customersByCode.get(code)?.has(customerId) === true;
-    const told = [...holderByCode].filter(isTold).length;
+    const told = [...holderByCode].filter(([code, customerId]) =>
+      this.#customersByCode.get(code)?.has(customerId),
+    ).length;
+    const isLost = ([code, customers]: readonly [string, ReadonlySet<string>]) =>
+      !customers.has(holderByCode.get(code) ?? "");
     return {
       burnt: this.#codes - free - told,
-      lost: [...this.#customersByCode.keys()].filter((code) => !holderByCode.has(code)).length,
+      lost: [...this.#customersByCode].filter(isLost).length,
       customersWithTwo: withSeveral(this.#codesByCustomer),
       givenTwice: withSeveral(this.#customersByCode),
       falseDry: this.#falseDry,
