@@ -93,9 +93,10 @@ export const loadItemPerCode = async ({
 
   const parser = csv.pipe(csvParser({ headers: ["code"], skipLines: 1 }));
   csv.once("error", (error) => parser.destroy(error));
-  for await (const row of parser as AsyncIterable<{ readonly code: string }>) {
+  for await (const row of parser as AsyncIterable<{ readonly code?: string }>) {
     rows += 1;
-    const code = row.code.trim();
+    // csv-parser makes `{}` of a blank line.
+    const code = row.code?.trim() ?? "";
     if (code === "" || seen.has(code)) continue;
     seen.add(code);
     batch.push({ PutRequest: { Item: { promocodeId, code, freeIn: promocodeId } } });
