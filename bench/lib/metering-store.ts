@@ -210,8 +210,23 @@ export class MeteringPool {
           item.capacity = size;
           return result("appended", item);
         }),
-      markCellFull: (address) =>
-        on(() => addToSet("markCellFull", keys.fullCells({ promocodeId, ...address }), [address.cell])),
+      readNeighbours: ({ number, attempt }, shard, from, to) =>
+        on(() => {
+          const items = Array.from({ length: to - from + 1 }, (_, at) =>
+            itemAt({ generation: number, attempt, shard, cell: from + at }),
+          );
+          const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
+          read("readNeighbours", items[0]!.key, readUnitsOf(bytes));
+          return items.map(cellOf);
+        }),
+      markCellsFull: ({ number, attempt }, shard, cells) =>
+        on(() =>
+          addToSet(
+            "markCellsFull",
+            keys.fullCells({ promocodeId, generation: number, attempt, shard }),
+            cells,
+          ),
+        ),
       markShardFull: (generation, shard) =>
         on(() =>
           addToSet("markShardFull", blockKey(generation, Math.floor(shard / shardsPerBlock)), [shard]),

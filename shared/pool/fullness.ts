@@ -1,27 +1,13 @@
-import type { CellAddress } from "./cell.ts";
+import { type CellAddress, isFull } from "./cell.ts";
 import { cellsOf, type Generation } from "./generation.ts";
 import type { Pool } from "./pool.ts";
 import { shardsPerBlock } from "./pool-store.ts";
 
 /**
- * Marks are hints about which cells are full. A mark is set only after the cell was seen full, and a full cell stays
- * full, so a mark is never wrong; it may lag or be lost, and the next visitor of the cell sets it again.
+ * Neighbours that are read, and marked, together. A Query is charged by the KB: 16 full cells cost 4 read units, and
+ * one mark for all of them is one write unit.
  */
-export const markFull = async (
-  { store }: Pool,
-  generation: Generation,
-  address: CellAddress,
-): Promise<void> => {
-  const fullCells = await store.markCellFull(address);
-  if (fullCells.size >= generation.cellsPerShard) await store.markShardFull(generation, address.shard);
-};
-
-/** Sets the mark of a cell that refused, if whoever filled it did not live to set it. Reads before it writes. */
-export const healMark = async (pool: Pool, generation: Generation, address: CellAddress): Promise<void> => {
-  if (generation.status === "withdrawn" || pool.closed.has(generation.number)) return;
-  const fullCells = await pool.store.fullCells(generation, address.shard);
-  if (!fullCells.has(address.cell)) await markFull(pool, generation, address);
-};
+const cellsPerRun = 16;
 
 const numbersMissing = (from: number, to: number, present: ReadonlySet<number>): number[] => {
   const missing: number[] = [];
@@ -29,10 +15,31 @@ const numbersMissing = (from: number, to: number, present: ReadonlySet<number>):
   return missing;
 };
 
-const draw = (pool: Pool, numbers: readonly number[]): number =>
-  numbers[Math.floor(pool.random() * numbers.length)]!;
+const draw = <Value>(pool: Pool, values: readonly Value[]): Value =>
+  values[Math.floor(pool.random() * values.length)]!;
 
-/** A random cell of the generation that was not seen full, or undefined when all of them were. */
+/**
+ * Those of the cell's run that have room. A run without any is marked: each of its cells was seen full, and a full cell
+ * stays full, so a mark is never wrong. It may lag or be lost; the next visitor of the run sets it again.
+ */
+const freeInRun = async (
+  { store }: Pool,
+  generation: Generation,
+  shard: number,
+  cell: number,
+): Promise<readonly CellAddress[]> => {
+  const from = cell - (cell % cellsPerRun);
+  const end = Math.min(from + cellsPerRun, generation.cellsPerShard);
+  const cells = await store.readNeighbours(generation, shard, from, end - 1);
+  const free = cells.filter((seen) => !isFull(seen)).map(({ address }) => address);
+  if (free.length === 0) {
+    const fullCells = await store.markCellsFull(generation, shard, numbersMissing(from, end, new Set()));
+    if (fullCells.size >= generation.cellsPerShard) await store.markShardFull(generation, shard);
+  }
+  return free;
+};
+
+/** A random cell of the generation that has room, or undefined when all of them were seen full. */
 const pickIn = async (pool: Pool, generation: Generation): Promise<CellAddress | undefined> => {
   const openBlocks = numbersMissing(0, Math.ceil(generation.shards / shardsPerBlock), new Set());
   while (openBlocks.length > 0) {
@@ -46,17 +53,18 @@ const pickIn = async (pool: Pool, generation: Generation): Promise<CellAddress |
     }
     const shard = draw(pool, openShards);
     const fullCells = await pool.store.fullCells(generation, shard);
-    const openCells = numbersMissing(0, generation.cellsPerShard, fullCells);
-    if (openCells.length > 0) {
-      const { number, attempt } = generation;
-      return { generation: number, attempt, shard, cell: draw(pool, openCells) };
+    const unmarked = numbersMissing(0, generation.cellsPerShard, fullCells);
+    if (unmarked.length === 0) {
+      await pool.store.markShardFull(generation, shard);
+      continue;
     }
-    await pool.store.markShardFull(generation, shard);
+    const free = await freeInRun(pool, generation, shard, draw(pool, unmarked));
+    if (free.length > 0) return draw(pool, free);
   }
   return undefined;
 };
 
-/** A cell that may have room, from the oldest generation that has any. Undefined: every cell known was seen full. */
+/** A cell that has room, of the oldest generation that has any. Undefined: every cell known was seen full. */
 export const pickAny = async (
   pool: Pool,
   generations: readonly Generation[],

@@ -13,7 +13,8 @@ export interface NewHolder {
 
 /**
  * Everything that the pool asks of its store, for one promocode. Each call is one atomic operation on one item
- * (`readCells` and `generations` read several). The model checker and DynamoDB implement the same interface.
+ * (`readCells`, `readNeighbours` and `generations` read several). The model checker and DynamoDB implement the same
+ * interface.
  */
 export interface PoolStore {
   /** All generations, strongly consistent, by number. */
@@ -36,8 +37,14 @@ export interface PoolStore {
   readCells(addresses: readonly CellAddress[]): Promise<readonly Cell[]>;
   /** Lowers the capacity to `size` if that is still how many hold codes; else answers the cell as it is. */
   seal(address: CellAddress, size: number): Promise<AppendResult>;
-  /** Hint: records that the cell was seen full; answers the shard's full cells. */
-  markCellFull(address: CellAddress): Promise<ReadonlySet<number>>;
+  /** Those cells of the shard that are numbered `from` to `to`, both included, strongly consistent. */
+  readNeighbours(generation: Generation, shard: number, from: number, to: number): Promise<readonly Cell[]>;
+  /** Hint: records that these cells of the shard were seen full; answers all its full cells. */
+  markCellsFull(
+    generation: Generation,
+    shard: number,
+    cells: readonly number[],
+  ): Promise<ReadonlySet<number>>;
   /** Hint: records that all cells of the shard were seen full; answers the full shards of its block. */
   markShardFull(generation: Generation, shard: number): Promise<ReadonlySet<number>>;
   /** Numbers of the shard's cells that were seen full. */

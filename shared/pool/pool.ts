@@ -15,8 +15,8 @@ export interface Pool {
   base: number | undefined;
   /** Numbers of generations in which every cell was seen full. */
   readonly closed: Set<number>;
-  /** Share of recent calls whose first home cell was full, 0 to 1, newest weighted most. */
-  homeFullRate: number;
+  /** How full the homes of recent calls were, 0 to 1, newest weighted most; undefined before the first call. */
+  homeFill: number | undefined;
 }
 
 export interface PoolKnowledge {
@@ -40,7 +40,7 @@ export const newPool = ({
   generations,
   base,
   closed: new Set(),
-  homeFullRate: 0,
+  homeFill: undefined,
 });
 
 export const newestOf = (generations: readonly Generation[]): number => generations.at(-1)?.number ?? 0;

@@ -1,15 +1,15 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { GetCommand, PutCommand, UpdateCommand, type UpdateCommandInput } from "@aws-sdk/lib-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import type { CellAddress, Holder } from "../pool/cell.ts";
+import type { Cell, CellAddress, Holder } from "../pool/cell.ts";
 import type { Generation } from "../pool/generation.ts";
 import { type AppendResult, type PoolStore, shardsPerBlock } from "../pool/pool-store.ts";
 import { appendExpression, holdsAll } from "./append-expression.ts";
-import { cellOf, readCells } from "./cells.ts";
+import { cellOf, cellsOfShard, readCells } from "./cells.ts";
 import { dynamoDb, tableName } from "./client.ts";
 import { generationsOf } from "./generations.ts";
 import { updateItem } from "./hot-calls.ts";
-import { type Key, keys } from "./table.ts";
+import { cellSortKey, type Key, keys } from "./table.ts";
 
 /** The item that broke the condition of a write. It arrives marshalled, and is absent when there was none. */
 const itemThatRefused = (error: unknown): Record<string, unknown> | undefined => {
@@ -50,14 +50,14 @@ const attemptsOf = (error: unknown): number =>
 const readItem = async (key: Key): Promise<Record<string, unknown> | undefined> =>
   (await dynamoDb.send(new GetCommand({ TableName: tableName(), Key: key, ConsistentRead: true }))).Item;
 
-/** Adds a number to the full set of a shard or block (`f`) and answers the whole set. */
-const addToFullSet = async (key: Key, number: number): Promise<ReadonlySet<number>> => {
+/** Adds numbers to the full set of a shard or block (`f`) and answers the whole set. */
+const addToFullSet = async (key: Key, numbers: readonly number[]): Promise<ReadonlySet<number>> => {
   const { Attributes } = await dynamoDb.send(
     new UpdateCommand({
       TableName: tableName(),
       Key: key,
-      UpdateExpression: "ADD f :number",
-      ExpressionAttributeValues: { ":number": new Set([number]) },
+      UpdateExpression: "ADD f :numbers",
+      ExpressionAttributeValues: { ":numbers": new Set(numbers) },
       ReturnValues: "UPDATED_NEW",
     }),
   );
@@ -152,8 +152,16 @@ export const dynamoPoolStore = (promocodeId: string): PoolStore => {
       );
     },
 
-    markCellFull: (address) => addToFullSet(keys.fullCells({ promocodeId, ...address }), address.cell),
-    markShardFull: (generation, shard) => addToFullSet(blockKey(promocodeId, generation, shard), shard),
+    async readNeighbours(generation, shard, from, to) {
+      const range = { from: cellSortKey(from), to: cellSortKey(to) };
+      const cells: Cell[] = [];
+      for await (const page of cellsOfShard(promocodeId, generation, shard, range)) cells.push(...page);
+      return cells;
+    },
+
+    markCellsFull: (generation, shard, cells) =>
+      addToFullSet(keys.fullCells(shardOfGeneration(generation, shard)), cells),
+    markShardFull: (generation, shard) => addToFullSet(blockKey(promocodeId, generation, shard), [shard]),
     fullCells: (generation, shard) => readFullSet(keys.fullCells(shardOfGeneration(generation, shard))),
     fullShards: (generation, block) =>
       readFullSet(keys.fullShards(promocodeId, generation.number, generation.attempt, block)),

@@ -135,12 +135,27 @@ describe.each(engines)("the pool on $name", ({ start }) => {
     expect(await store.intent({ ...holder, trigger: null })).toBeUndefined();
   });
 
+  it("reads neighbours of a shard, and nothing that is no cell", async () => {
+    const { store, address } = await aCell(3_000);
+    const [generation] = await store.generations();
+    const last = generation!.cellsPerShard - 1;
+    await store.append({ ...address, cell: last }, [consistent("somebody")]);
+    await store.markCellsFull(generation!, 0, [last]);
+
+    const cells = await store.readNeighbours(generation!, 0, last - 2, last + 5);
+
+    expect(cells.map((cell) => cell.address)).toEqual(
+      [last - 2, last - 1, last].map((cell) => ({ ...address, cell })),
+    );
+    expect(cells.map(({ tokens }) => tokens)).toEqual([[], [], ["somebody"]]);
+  });
+
   it("keeps marks as sets", async () => {
-    const { store, address } = await aCell(5);
+    const { store } = await aCell(5);
     const [generation] = await store.generations();
 
-    await store.markCellFull({ ...address, cell: 3 });
-    const cells = await store.markCellFull({ ...address, cell: 1 });
+    await store.markCellsFull(generation!, 0, [3]);
+    const cells = await store.markCellsFull(generation!, 0, [1, 3]);
     const shards = await store.markShardFull(generation!, 0);
 
     expect([...cells].sort()).toEqual([1, 3]);

@@ -101,8 +101,18 @@ export const memoryPoolStore = (state: PoolState, process: Process, random: () =
         remember(state, cell);
         return answer("appended", address);
       }),
-    markCellFull: ({ generation, shard, cell }) =>
-      turn(() => new Set(setIn(state.fullCells, `${generation}.${shard}`).add(cell))),
+    readNeighbours: ({ number, attempt }, shard, from, to) =>
+      turn(() =>
+        Array.from({ length: to - from + 1 }, (_, at) =>
+          read({ generation: number, attempt, shard, cell: from + at }),
+        ),
+      ),
+    markCellsFull: ({ number }, shard, cells) =>
+      turn(() => {
+        const marked = setIn(state.fullCells, `${number}.${shard}`);
+        for (const cell of cells) marked.add(cell);
+        return new Set(marked);
+      }),
     markShardFull: ({ number }, shard) =>
       turn(
         () => new Set(setIn(state.fullShards, `${number}.${Math.floor(shard / shardsPerBlock)}`).add(shard)),

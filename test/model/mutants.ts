@@ -16,6 +16,7 @@ export interface Mutant {
 }
 
 const placement = "../../shared/pool/placement.ts";
+const fullness = "../../shared/pool/fullness.ts";
 const store = "./memory-pool-store.ts";
 
 export const mutants: readonly Mutant[] = [
@@ -50,9 +51,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "earlymark",
     breaks: "a cell is marked full only after it was seen full",
-    file: placement,
-    find: 'if (outcome === "appended" && isFull(cell))',
-    replace: 'if (outcome === "appended" && cell.tokens.length >= cell.capacity - 1)',
+    file: fullness,
+    find: "if (free.length === 0)",
+    replace: "if (free.length <= 1)",
   },
   {
     name: "nocontains",
@@ -79,8 +80,8 @@ export const mutants: readonly Mutant[] = [
     name: "unseenfull",
     breaks: "a cell that a lagging read does not know yet is not taken for a full one",
     file: placement,
-    find: "cell !== undefined && cell.codes.length > 0 && isFull(cell)",
-    replace: "cell !== undefined && isFull(cell)",
+    find: "seen !== undefined && seen.codes.length > 0 && isFull(seen)",
+    replace: "seen !== undefined && isFull(seen)",
   },
   {
     name: "lostbase",

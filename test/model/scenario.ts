@@ -37,11 +37,14 @@ export const playScenario = async (seed: number): Promise<string | null> => {
 
   const publish = () => {
     const number = state.generations.length + 1;
-    const [shards, cellsPerShard] = [1 + below(3), 1 + below(2)];
+    // A shard of more cells than are read together has few with codes, so that it fills up too.
+    const isWide = below(8) === 0;
+    const [shards, cellsPerShard] = [1 + below(3), isWide ? 17 + below(3) : 1 + below(2)];
     let codes = 0;
     for (let shard = 0; shard < shards; shard++) {
       for (let cell = 0; cell < cellsPerShard; cell++) {
-        const capacity = below(4) === 0 ? 0 : 1 + below(3);
+        const hasCodes = isWide ? below(8) === 0 : below(4) > 0;
+        const capacity = hasCodes ? 1 + below(3) : 0;
         const address = { generation: number, attempt: 1, shard, cell };
         const names = Array.from({ length: capacity }, (_, slot) => `${cellName(address)}.${slot}`);
         const made = { capacity, codes: names, holders: [], past: [] };
@@ -83,7 +86,7 @@ export const playScenario = async (seed: number): Promise<string | null> => {
     const pool = newPool({ store: memoryPoolStore(state, process, random), salt, random, generations, base });
     for (const generation of generations)
       if (random() < 0.7 && isSeenFull(generation)) pool.closed.add(generation.number);
-    if (random() < 0.3) pool.homeFullRate = 1;
+    if (random() < 0.7) pool.homeFill = random();
     return pool;
   };
 
