@@ -79,7 +79,7 @@ const loadOurs = async (world: World, rows: number): Promise<OurLoad> => {
   return { ...measured, rows, ...(await checkPool(promocodeId, rows)) };
 };
 
-const upload = async ({ buckets, table }: World, key: string, rows: number): Promise<object> => {
+const upload = async ({ buckets }: World, key: string, rows: number): Promise<object> => {
   await new Upload({
     client: buckets.client,
     params: { Bucket: uploadsBucket, Key: key, Body: Readable.from(codeFile(rows)) },
@@ -89,14 +89,13 @@ const upload = async ({ buckets, table }: World, key: string, rows: number): Pro
     Records: [
       {
         eventTime: new Date().toISOString(),
-        awsRegion: table.region,
         s3: { object: { key, versionId: VersionId } },
       },
     ],
   };
 };
 
-/** Tells how far the load is by what its record says: half of it is reading, half writing. */
+/** Tells how far the load is by what its record says: reading is taken for a tenth of it. */
 const followLoad = async (
   promocodeId: string,
   rows: number,
