@@ -19,7 +19,7 @@ const localResults = fileURLToPath(new URL("./results.local.json", import.meta.u
  */
 const main = async (given: readonly string[]): Promise<boolean> => {
   const known = await Promise.all(
-    scenarioEntries.map(async ({ inCheck, load }) => ({ scenario: await load(), inCheck })),
+    scenarioEntries.map(async ({ check, load }) => ({ scenario: await load(), check })),
   );
   const command = parseBenchArguments(given, known);
   switch (command.action) {
@@ -63,7 +63,7 @@ const run = async (command: Extract<BenchCommand, { action: "run" }>): Promise<b
       console.error(error instanceof Error ? error.message : error);
     }
   }
-  console.log(targetSummary(records));
+  if (records.length > 0) console.log(targetSummary(records));
   if (failed.length > 0) console.error(colors.red(`Failed: ${failed.join(", ")}.`));
   else if (command.publish) await render();
   return failed.length === 0 && !(command.check && reportMisses(records));

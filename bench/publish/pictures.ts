@@ -1,4 +1,6 @@
 import type { Results } from "../results/results.ts";
+import { drawLife } from "./life-picture.ts";
+import { drawLoading } from "./loading-picture.ts";
 
 /** A picture of published figures, as a file of `bench/pictures/`. */
 export interface Picture {
@@ -7,4 +9,7 @@ export interface Picture {
   draw(results: Results): string;
 }
 
-export const pictures: readonly Picture[] = [];
+export const pictures: readonly Picture[] = [
+  { file: "life.svg", draw: drawLife },
+  { file: "loading.svg", draw: drawLoading },
+];

@@ -24,6 +24,12 @@ export const figureOf = (results: Results, scenario: string, name: string): numb
   return figure.value;
 };
 
+/** A cell that must hold a number. */
+export const numberIn = (cell: string | number | null | undefined, what: string): number => {
+  if (typeof cell !== "number") throw new Error(`bench/results.json holds no number as ${what}.`);
+  return cell;
+};
+
 /** The rows of a scenario's table, by column. Throws when the table or a column is missing. */
 export const rowsOf = <Column extends string>(
   results: Results,

@@ -1,15 +1,17 @@
 import type { Figure } from "../scenario.ts";
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const upToThree = new Intl.NumberFormat("en-US", { maximumFractionDigits: 3 });
 const upToTwo = new Intl.NumberFormat("en-US", { maximumFractionDigits: 2 });
 const threeDigits = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3 });
 
-/** As many digits as a reader can use: counts in full, measures to two decimals, small ones to three digits. */
+/** As many digits as a reader can use: counts in full, and enough that 1.024 is not read as 1.02. */
 export const formatNumber = (value: number): string => {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "no figure" : value > 0 ? "∞" : "-∞";
   const size = Math.abs(value);
   if (Number.isInteger(value) || size >= 1_000) return whole.format(value);
-  return size >= 1 ? upToTwo.format(value) : threeDigits.format(value);
+  if (size < 1) return threeDigits.format(value);
+  return size < 10 ? upToThree.format(value) : upToTwo.format(value);
 };
 
 export const formatValue = ({ value, unit }: Pick<Figure, "value" | "unit">): string =>

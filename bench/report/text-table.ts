@@ -2,9 +2,12 @@ import { stripVTControlCharacters } from "node:util";
 
 const width = (text: string): number => [...stripVTControlCharacters(text)].length;
 
+/** Cells that say nothing about whether their column holds numbers. */
+const withoutNumber: ReadonlySet<string> = new Set(["", "–", "no figure"]);
+
 /** Columns whose every filled cell begins like a number are set to the right. */
 const isNumeric = (cells: readonly string[]): boolean => {
-  const filled = cells.map(stripVTControlCharacters).filter((cell) => cell !== "–" && cell !== "");
+  const filled = cells.map(stripVTControlCharacters).filter((cell) => !withoutNumber.has(cell));
   return filled.length > 0 && filled.every((cell) => /^[-≤≥ ]*[\d∞]/.test(cell));
 };
 

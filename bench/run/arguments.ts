@@ -26,7 +26,8 @@ export class UsageError extends Error {
 
 export interface KnownScenario {
   readonly scenario: Scenario;
-  readonly inCheck: boolean;
+  /** Its options under `--check`, where they differ from the small ones; undefined leaves it out there. */
+  readonly check: Readonly<Record<string, number>> | undefined;
 }
 
 const fixedOptions = {
@@ -76,7 +77,7 @@ export const parseBenchArguments = (
   }
   const check = values.check === true;
   const publish = values.publish === true;
-  const size = sizeIn(values.size, publish);
+  const size = sizeIn(values.size, publish, check);
   const chosen = positionals.length > 0 ? chosenOf(positionals, known) : known;
   const overrides = overridesIn(values);
   if (Object.keys(overrides).length > 0) {
@@ -88,8 +89,11 @@ export const parseBenchArguments = (
       );
   }
   const runs = chosen
-    .filter(({ inCheck }) => inCheck || !check || positionals.length > 0)
-    .map(({ scenario }) => ({ scenario, options: optionsOf(scenario, size, overrides) }));
+    .filter((one) => one.check !== undefined || !check || positionals.length > 0)
+    .map(({ scenario, ...own }) => {
+      const base = { ...scenario.defaults[size], ...(check && own.check) };
+      return { scenario, options: optionsOf(scenario.name, base, overrides) };
+    });
   if (runs.length === 0) throw new UsageError("There is no scenario to run.");
   return { action: "run", size, check, publish, runs };
 };
@@ -115,10 +119,13 @@ const parse = (given: readonly string[], known: readonly KnownScenario[]) => {
 
 const listOf = (words: readonly string[]): string => [...new Set(words)].join(", ") || "none";
 
-const sizeIn = (size: string | boolean | undefined, publish: boolean): Size => {
+const sizeIn = (size: string | boolean | undefined, publish: boolean, check: boolean): Size => {
   if (size !== undefined && size !== "small" && size !== "full")
     throw new UsageError(`There is no size ${size}. Sizes: small, full.`);
   if (publish && size === "small") throw new UsageError("Only full figures are published.");
+  if (check && size === "full")
+    throw new UsageError("--check has sizes of its own, that end within a minute or so.");
+  if (check && publish) throw new UsageError("What is published is not cut down for a check.");
   return size ?? (publish ? "full" : "small");
 };
 
@@ -149,11 +156,10 @@ const numberIn = (flag: string, text: string): number => {
 };
 
 const optionsOf = (
-  { name, defaults }: Scenario,
-  size: Size,
+  name: string,
+  options: Readonly<Record<string, number>>,
   overrides: Readonly<Record<string, number>>,
 ): Readonly<Record<string, number>> => {
-  const options = defaults[size];
   const flags = Object.keys(options).map(flagOf);
   const foreign = Object.keys(overrides).filter((flag) => !flags.includes(flag));
   if (foreign.length > 0)
