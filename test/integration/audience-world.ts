@@ -1,6 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  waitUntilTableExists,
+} from "@aws-sdk/client-dynamodb";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { mockClient } from "aws-sdk-client-mock";
@@ -23,7 +29,10 @@ export type ResultRow = Readonly<Record<(typeof audienceColumns)[number], string
 type Settings = Partial<PersonalizedPromocode["uniqueCodes"]>;
 
 /** Table, buckets and queue of the job that allocates to audiences, and what a test does with them. */
-export const anAudienceWorld = async (engine: DynamoDbEngine) => {
+export const anAudienceWorld = async (
+  engine: DynamoDbEngine,
+  { hasStream = true }: { readonly hasStream?: boolean } = {},
+) => {
   const directory = await mkdtemp(join(tmpdir(), "audiences-s3-"));
   const { region, credentials } = engine;
   const server = await startS3({
@@ -43,6 +52,7 @@ export const anAudienceWorld = async (engine: DynamoDbEngine) => {
     POWERTOOLS_METRICS_DISABLED: "true",
   });
   await createTable(engine);
+  if (!hasStream) await useTableWithoutStream(engine);
   const client = new S3Client({ region, credentials, endpoint: server.endpoint, forcePathStyle: true });
   const sqs = mockClient(SQSClient);
   sqs.on(SendMessageCommand).resolves({});
@@ -244,6 +254,24 @@ export const anAudienceWorld = async (engine: DynamoDbEngine) => {
     },
   };
   return world;
+};
+
+/** For many writes: the engine looks through all records of a stream at each of them. */
+const useTableWithoutStream = async ({ endpoint, region, credentials }: DynamoDbEngine): Promise<void> => {
+  const client = new DynamoDBClient({ endpoint, region, credentials });
+  const { Table } = await client.send(new DescribeTableCommand({ TableName: process.env.TABLE_NAME }));
+  const TableName = `${process.env.TABLE_NAME}-plain`;
+  await client.send(
+    new CreateTableCommand({
+      TableName,
+      BillingMode: "PAY_PER_REQUEST",
+      AttributeDefinitions: Table?.AttributeDefinitions,
+      KeySchema: Table?.KeySchema,
+    }),
+  );
+  await waitUntilTableExists({ client, minDelay: 0.02, maxDelay: 0.2, maxWaitTime: 10 }, { TableName });
+  client.destroy();
+  process.env.TABLE_NAME = TableName;
 };
 
 export type AudienceWorld = Awaited<ReturnType<typeof anAudienceWorld>>;
