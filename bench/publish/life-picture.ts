@@ -1,7 +1,7 @@
 import { formatNumber } from "../report/format.ts";
 import type { Results } from "../results/results.ts";
 import { numberIn, recordOf, rowsOf } from "./recorded.ts";
-import { colourClass, shape, sheet, text } from "./svg.ts";
+import { shape, sheet, text } from "./svg.ts";
 
 const contenders = ["codewell", "first-available", "random-start", "cursor"] as const;
 const usedUpTo = "used up to %";
@@ -25,7 +25,7 @@ export const drawLife = (results: Results): string => {
   const ends = slices.map((slice) => numberIn(slice[usedUpTo], usedUpTo));
   const series = columns.map((column, at) => ({
     name: contenders[at]!,
-    colour: colourClass(at),
+    colour: `c${at}`,
     values: slices.map((slice) => numberIn(slice[column], column)),
     mean: numberIn(means.get(column), `${column} over a whole life`),
   }));

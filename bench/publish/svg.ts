@@ -1,34 +1,57 @@
+interface Palette {
+  readonly words: string;
+  readonly softWords: string;
+  readonly ground: string;
+  readonly grid: string;
+  /** Of curves and their names; ours first. */
+  readonly series: readonly string[];
+  /** Of bars: ours, and what it is compared with. */
+  readonly bars: readonly [string, string];
+}
+
+const light: Palette = {
+  words: "#1f2328",
+  softWords: "#59636e",
+  ground: "#ffffff",
+  grid: "#d1d9e0",
+  series: ["#0969da", "#cf222e", "#8250df", "#9a6700"],
+  bars: ["#0969da", "#b35900"],
+};
+const dark: Palette = {
+  words: "#e6edf3",
+  softWords: "#9198a1",
+  ground: "#0d1117",
+  grid: "#3d444d",
+  series: ["#58a6ff", "#ff7b72", "#bc8cff", "#d29922"],
+  bars: ["#58a6ff", "#f0883e"],
+};
+
+const coloured = ({ words, softWords, ground, grid, series, bars }: Palette): string =>
+  [
+    `text { fill: ${words}; }`,
+    `.soft { fill: ${softWords}; }`,
+    `.ground { fill: ${ground}; stroke: ${grid}; }`,
+    `.grid { stroke: ${grid}; }`,
+    ...series.map((colour, at) => `.curve.c${at} { stroke: ${colour}; } .name.c${at} { fill: ${colour}; }`),
+    ...bars.map((colour, at) => `.bar.c${at} { fill: ${colour}; }`),
+  ].join("\n");
+
 /**
  * A picture has a ground of its own, so that it reads on any page, and follows the reader's light or dark setting
  * together with it. Series are told apart by the words at their ends, colours only help.
  */
 const style = `
-text { font: 14px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328; }
+text { font: 14px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
 .heading { font-size: 17px; font-weight: 600; }
-.soft { fill: #59636e; font-size: 13px; }
-.ground { fill: #ffffff; stroke: #d1d9e0; }
-.grid { stroke: #d1d9e0; stroke-width: 1; }
+.soft { font-size: 13px; }
+.name { font-weight: 600; }
 .curve { fill: none; stroke-width: 2; }
 .curve.c0 { stroke-width: 3.5; }
-.name { font-weight: 600; }
-.c0 { stroke: #0969da; } .c1 { stroke: #cf222e; } .c2 { stroke: #8250df; } .c3 { stroke: #9a6700; }
-.bar { stroke: none; }
-.bar.c0 { fill: #0969da; } .bar.c1 { fill: #b35900; }
-.name { stroke: none; }
-.name.c0 { fill: #0969da; } .name.c1 { fill: #cf222e; } .name.c2 { fill: #8250df; } .name.c3 { fill: #9a6700; }
+${coloured(light)}
 @media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3; }
-  .soft { fill: #9198a1; }
-  .ground { fill: #0d1117; stroke: #3d444d; }
-  .grid { stroke: #3d444d; }
-  .c0 { stroke: #58a6ff; } .c1 { stroke: #ff7b72; } .c2 { stroke: #bc8cff; } .c3 { stroke: #d29922; }
-  .bar.c0 { fill: #58a6ff; } .bar.c1 { fill: #f0883e; }
-  .name.c0 { fill: #58a6ff; } .name.c1 { fill: #ff7b72; } .name.c2 { fill: #bc8cff; } .name.c3 { fill: #d29922; }
+${coloured(dark)}
 }
 `.trim();
-
-/** A colour of `style`: the first is ours, the last serves all that are left. */
-export const colourClass = (series: number): string => `c${Math.min(series, 3)}`;
 
 const escaped = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
