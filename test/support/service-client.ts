@@ -94,7 +94,7 @@ export class ServiceClient {
       forcePathStyle: true,
       credentials: { accessKeyId, secretAccessKey },
     });
-    await client.send(new PutObjectCommand({ Bucket: uploadsBucket, Key: key, Body: content }));
+    await client.send(new PutObjectCommand({ Bucket: uploadsBucket, Key: key, Body: Buffer.from(content) }));
     client.destroy();
   }
 
