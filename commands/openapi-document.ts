@@ -37,7 +37,7 @@ export const openApiDocument = (version: string): object => {
 
 const overview = `Codewell hands out promotion codes: one shared code for everyone, or unique codes out of a pool, each to one customer only.
 
-A **promotion** is what a marketer runs. A **promocode** belongs to a promotion and is either \`global\` (one shared code) or \`personalized\` (a pool of unique codes, filled from CSV **code files**). An **allocation** gives a customer a code. An **export** is a CSV of who got which code.
+A **promotion** is what a marketer runs. A **promocode** belongs to a promotion and is either \`global\` (one shared code) or \`personalized\` (a pool of unique codes, filled from CSV **code files**). An **allocation** gives a customer a code. An **audience** is a CSV of customers who get a code each. An **export** is a CSV of who got which code.
 
 ### Authentication
 Send an API key in the header \`X-API-KEY\`. A key has scopes: \`admin\` may do everything, \`allocate\` hands out codes, \`read\` reads and exports. Each call says which it takes. A revoked key can go on for up to a minute.
