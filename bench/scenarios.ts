@@ -44,6 +44,11 @@ export const scenarioEntries: readonly ScenarioEntry[] = [
     load: async () => (await import("./scenarios/export.ts")).scenario,
   },
   {
+    name: "audience",
+    check: {},
+    load: async () => (await import("./scenarios/audience.ts")).scenario,
+  },
+  {
     name: "overhead",
     load: async () => (await import("./scenarios/overhead.ts")).scenario,
   },

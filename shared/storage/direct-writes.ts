@@ -14,10 +14,18 @@ export interface DirectOutcome {
   readonly again: boolean;
 }
 
+export interface ObservedWrite {
+  readonly done: boolean;
+  /** As reported; of a refused write none are. */
+  readonly writeUnits: number;
+  /** What was written, or what refused it. */
+  readonly item: DirectItem | undefined;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
 /** For measurements: told of each write that was answered. */
 export interface DirectObserver {
-  /** `writeUnits` as reported; of a refused write none are reported. */
-  readonly onWrite?: (write: { readonly done: boolean; readonly writeUnits: number }) => void;
+  readonly onWrite?: (write: ObservedWrite) => void;
 }
 
 const firstPauseMs = 25;
@@ -58,7 +66,7 @@ export const directWrite = async (
     const outcome = await attempt(operation, payload);
     if (outcome.kind === "answered") {
       const { done, item, writeUnits } = outcome;
-      onWrite?.({ done, writeUnits });
+      onWrite?.({ done, writeUnits, item, input });
       return { done, item, again: tries > 1 };
     }
     if (performance.now() - begun > patienceMs) throw outcome.error;
