@@ -1,7 +1,9 @@
 import type { Readable } from "node:stream";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { s3 } from "../../shared/files/s3-client.ts";
-import { dynamoDb } from "../../shared/storage/client.ts";
 import { type LoadedItems, loadItemPerCode } from "../baselines/item-per-code.ts";
 import { measureTask } from "../lib/apart.ts";
 import { meter } from "../lib/meter.ts";
@@ -19,11 +21,24 @@ export interface ItemsLoaded extends LoadedItems {
   readonly calls: number;
 }
 
-/** The baseline's loader, with the clients of the service: same SDK, same sockets. */
+/** As patient with a slow engine as our loader's client; unlike it, it tries again by itself. */
+const client = DynamoDBDocumentClient.from(
+  new DynamoDBClient({
+    maxAttempts: 5,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: 1_000,
+      requestTimeout: 10_000,
+      throwOnRequestTimeout: true,
+      httpAgent: { maxSockets: 64, keepAlive: true },
+    }),
+  }),
+);
+
+/** The baseline's loader. */
 measureTask(async ({ bucket, key, table, promocodeId }: LoadItemsTask): Promise<ItemsLoaded> => {
-  const consumed = meter(dynamoDb);
+  const consumed = meter(client);
   const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-  const loaded = await loadItemPerCode({ client: dynamoDb, table, promocodeId, csv: Body as Readable });
+  const loaded = await loadItemPerCode({ client, table, promocodeId, csv: Body as Readable });
   const { writeUnits, indexWriteUnits, writeCalls } = consumed;
   return { ...loaded, writeUnits, indexWriteUnits, calls: writeCalls };
 });
