@@ -53,12 +53,21 @@ export const directRequest = async (
   });
 };
 
-const bodyOf = async (response: IncomingMessage): Promise<unknown> => {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  const text = Buffer.concat(chunks).toString("utf8");
-  return text === "" ? {} : JSON.parse(text);
-};
+/** By events: an iterator over a body of one chunk takes as long as everything else that is done with it. */
+const bodyOf = (response: IncomingMessage): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    response.on("data", (chunk: Buffer) => chunks.push(chunk));
+    response.on("error", reject);
+    response.on("end", () => {
+      const text = Buffer.concat(chunks).toString("utf8");
+      try {
+        resolve(text === "" ? {} : JSON.parse(text));
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
 
 let endpoint: Promise<URL> | undefined;
 
