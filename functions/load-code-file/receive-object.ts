@@ -6,10 +6,10 @@ import {
   type UploadedObject,
 } from "../../shared/files/buckets.ts";
 import { logger } from "../../shared/http/logger.ts";
+import { countUnclaimedObject } from "../../shared/queues/unclaimed-objects.ts";
 import { codeFiles, type StoredCodeFile } from "../../shared/storage/code-files.ts";
 import { promocodes } from "../../shared/storage/promocodes.ts";
 import type { NewObject } from "./messages.ts";
-import { countUnclaimedObject } from "../../shared/queues/unclaimed-objects.ts";
 
 /**
  * The record of a new object: the announced one, or one made for a file that was dropped. An event that comes again
