@@ -156,7 +156,10 @@ describe("a whole audience, over HTTP", { timeout: 240_000 }, () => {
     await client.put(key, csv(all));
     const [first] = await client.finishedAudiences(promocodeId, 1);
     await client.put(key, csv(all));
-    const [second] = await client.finishedAudiences(promocodeId, 2);
+    // Objects have whole seconds: two drops within one are in no order.
+    const second = (await client.finishedAudiences(promocodeId, 2)).find(
+      ({ audienceId }) => audienceId !== first?.audienceId,
+    );
 
     expect(first).toMatchObject({
       fileName: "März 2026+1.csv",
@@ -169,7 +172,6 @@ describe("a whole audience, over HTTP", { timeout: 240_000 }, () => {
       summary: { pool: 60, repeated: 0, default: 0, refused: 0 },
     });
     expect(second).toMatchObject({ summary: { pool: 0, repeated: 60, default: 0, refused: 0 } });
-    expect(second?.audienceId).not.toBe(first?.audienceId);
     expect(codeByCustomer(await resultOf(second as Audience))).toEqual(
       codeByCustomer(await resultOf(first as Audience)),
     );
