@@ -182,6 +182,11 @@ describe("a whole audience, over HTTP", { timeout: 240_000 }, () => {
     const { promocodeId } = promocode;
     const all = customers(50, "maybe");
     for (const customerId of all.slice(0, 5)) await client.allocate(promocodeId, { customerId });
+    // What is free comes from the pool's counts, which are a second or two late.
+    await client.until<{ pool: { allocated: number } }>(
+      `/v1/promocodes/${promocodeId}`,
+      ({ pool }) => pool.allocated === 5,
+    );
 
     const audience = await client.audience(promocodeId, csv(all), { mode: "preview" });
     const { text } = await client.exportOf(`/v1/promocodes/${promocodeId}/exports`);
