@@ -7,7 +7,7 @@ const sqs = new SQSClient({
   maxAttempts: 5,
   // Without `throwOnRequestTimeout` a request that hangs is only warned about.
   requestHandler: new NodeHttpHandler({
-    connectionTimeout: 1_000,
+    connectionTimeout: 2_000,
     requestTimeout: 3_000,
     throwOnRequestTimeout: true,
   }),

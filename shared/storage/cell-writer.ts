@@ -36,7 +36,7 @@ export const cellClient = DynamoDBDocumentClient.from(
   new DynamoDBClient({
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler({
-      connectionTimeout: 1_000,
+      connectionTimeout: 2_000,
       requestTimeout: 10_000,
       throwOnRequestTimeout: true,
       httpAgent: { maxSockets: 64, keepAlive: true },
