@@ -12,6 +12,8 @@ import { countRequests } from "./take-turns.ts";
 /** More than there are ever callers: on Lambda each instance has connections of its own. */
 const maxSockets = 1_100;
 
+const patienceMs = 60_000;
+
 export interface World {
   /** The service's own client, which every contender uses. */
   readonly client: DynamoDBDocumentClient;
@@ -32,6 +34,9 @@ export const startWorld = async (): Promise<World> => {
   const { codewell } = await import("./codewell.ts");
   const handler = dynamoDb.config.requestHandler as NodeHttpHandler;
   handler.updateHttpClientConfig("httpAgent", new Agent({ keepAlive: true, maxSockets }));
+  // A thousand callers and the engine share a machine: who waits here waits for a processor, and DynamoDB does not hang.
+  handler.updateHttpClientConfig("connectionTimeout", patienceMs);
+  handler.updateHttpClientConfig("requestTimeout", patienceMs);
   countRequests(dynamoDb);
   const counting = meter(dynamoDb);
   return {
