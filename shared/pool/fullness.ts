@@ -4,10 +4,10 @@ import type { Pool } from "./pool.ts";
 import { shardsPerBlock } from "./pool-store.ts";
 
 /**
- * Neighbours that are read, and marked, together. A Query is charged by the KB: 16 full cells cost 4 read units, and
+ * Neighbours that are read, and marked, together. A Query is charged by the KB: 8 full cells cost 2 read units, and
  * one mark for all of them is one write unit.
  */
-const cellsPerRun = 16;
+const cellsPerRun = 8;
 
 const numbersMissing = (from: number, to: number, present: ReadonlySet<number>): number[] => {
   const missing: number[] = [];

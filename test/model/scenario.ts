@@ -37,9 +37,9 @@ export const playScenario = async (seed: number): Promise<string | null> => {
 
   const publish = () => {
     const number = state.generations.length + 1;
-    // A shard of more cells than are read together has few with codes, so that it fills up too.
+    // A shard of more cells than are read together (`cellsPerRun`) has few with codes, so that it fills up too.
     const isWide = below(8) === 0;
-    const [shards, cellsPerShard] = [1 + below(3), isWide ? 17 + below(3) : 1 + below(2)];
+    const [shards, cellsPerShard] = [1 + below(3), isWide ? 9 + below(9) : 1 + below(2)];
     let codes = 0;
     for (let shard = 0; shard < shards; shard++) {
       for (let cell = 0; cell < cellsPerShard; cell++) {
