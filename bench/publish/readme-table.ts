@@ -1,4 +1,4 @@
-import { formatTarget, formatValue } from "../report/format.ts";
+import { formatCell, formatTarget, formatValue } from "../report/format.ts";
 import { type Verdict, verdictOf } from "../report/verdict.ts";
 import type { Circumstances, Results, ScenarioRecord } from "../results/results.ts";
 import type { Figure } from "../scenario.ts";
@@ -38,7 +38,14 @@ export const figuresTable = ({ scenarios }: Results): string =>
     ),
     "",
     ...origins(scenarios),
+    "",
+    `Sizes: ${scenarios.map(sizeOf).join("; ")}.`,
   ].join("\n");
+
+const sizeOf = ({ name, options }: ScenarioRecord): string =>
+  `${name} with ${Object.entries(options)
+    .map(([option, value]) => `${option} ${formatCell(value)}`)
+    .join(", ")}`;
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 

@@ -47,7 +47,7 @@ export const help = (known: readonly KnownScenario[]): string => `npm run bench 
   <scenario>...       runs these alone; options of theirs can be set
   --size <size>       small: seconds each; full: what is published, an hour or so in all
   --check             fails when an exact figure misses its target; only scenarios that have some
-  --publish           full size, and writes bench/results.json, the pictures and the README's table
+  --publish           full size if no other is said, and writes bench/results.json, the pictures and the README's table
   --render            writes the pictures and the README's table again, without measuring
   --help
 
@@ -80,14 +80,8 @@ export const parseBenchArguments = (
   const size = sizeIn(values.size, publish, check);
   const chosen = positionals.length > 0 ? chosenOf(positionals, known) : known;
   const overrides = overridesIn(values);
-  if (Object.keys(overrides).length > 0) {
-    if (positionals.length === 0)
-      throw new UsageError(`Say which scenario --${Object.keys(overrides)[0]} is for.`);
-    if (publish)
-      throw new UsageError(
-        "What is published is made with the scenarios' own options, so that all can repeat it.",
-      );
-  }
+  if (Object.keys(overrides).length > 0 && positionals.length === 0)
+    throw new UsageError(`Say which scenario --${Object.keys(overrides)[0]} is for.`);
   const runs = chosen
     .filter((one) => one.check !== undefined || !check || positionals.length > 0)
     .map(({ scenario, ...own }) => {
@@ -122,7 +116,6 @@ const listOf = (words: readonly string[]): string => [...new Set(words)].join(",
 const sizeIn = (size: string | boolean | undefined, publish: boolean, check: boolean): Size => {
   if (size !== undefined && size !== "small" && size !== "full")
     throw new UsageError(`There is no size ${size}. Sizes: small, full.`);
-  if (publish && size === "small") throw new UsageError("Only full figures are published.");
   if (check && size === "full")
     throw new UsageError("--check has sizes of its own, that end within a minute or so.");
   if (check && publish) throw new UsageError("What is published is not cut down for a check.");

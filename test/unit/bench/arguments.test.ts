@@ -47,10 +47,9 @@ describe("the command line of npm run bench", () => {
     expect(options("--check allocate --codes 7")).toEqual({ allocate: { codes: 7, concurrency: 10 } });
   });
 
-  it("publishes full figures made with the scenarios' own options", () => {
+  it("publishes full figures, if no other size is said", () => {
     expect(runs("--publish")).toMatchObject({ size: "full", publish: true });
-    expect(() => parse("--publish --size small")).toThrow("Only full figures are published");
-    expect(() => parse("allocate --publish --codes 7")).toThrow("own options");
+    expect(runs("--publish --size small")).toMatchObject({ size: "small", publish: true });
   });
 
   it.each([
