@@ -15,8 +15,8 @@ export interface Piece {
   readonly rows: number;
 }
 
-/** A shard has up to 256 cells: mostly one call and a few hundred kilobytes. */
-const shardsAtOnce = 8;
+/** A shard has up to 256 cells: mostly one call and a few hundred kilobytes. Four keep a processor busy. */
+const shardsAtOnce = 4;
 
 /**
  * The export's CSV: the header, then the allocations by file, shard and cell. Reads the cells strongly consistently,

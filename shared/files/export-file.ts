@@ -9,10 +9,10 @@ import { objectPrefixes } from "./object-prefixes.ts";
 import { s3 } from "./s3-client.ts";
 
 /**
- * At most 4 parts of 8 MB in flight and one being filled, so memory stays flat; S3 takes 10,000 parts, so a file may
- * have 80 GB (docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+ * At most 4 parts of 5 MB, S3's least, in flight and one being filled, so memory stays flat; S3 takes 10,000 parts, so
+ * a file may have 50 GB (docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
  */
-const partBytes = 8 * 1024 * 1024;
+const partBytes = 5 * 1024 * 1024;
 const partsAtOnce = 3;
 
 const contentType = "text/csv; charset=utf-8";
