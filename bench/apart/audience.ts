@@ -2,8 +2,8 @@ import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { allocateAudience } from "../../functions/allocate-audience/allocate-audience.ts";
 import { dynamoDb } from "../../shared/storage/client.ts";
 import type { ObservedWrite } from "../../shared/storage/direct-writes.ts";
-import { measureTask } from "../lib/apart.ts";
 import { itemBytes, valueBytes, writeUnitsOf } from "../lib/item-size.ts";
+import { measureTask } from "../lib/measure-task.ts";
 import { meter } from "../lib/meter.ts";
 
 export interface AudienceTask {

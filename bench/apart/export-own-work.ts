@@ -4,7 +4,7 @@ import { writeExportFile } from "../../shared/files/export-file.ts";
 import { encodeStamp, newCellItem } from "../../shared/storage/cells.ts";
 import { dynamoDb } from "../../shared/storage/client.ts";
 import type { StoredExport } from "../../shared/storage/exports.ts";
-import { measureTask } from "../lib/apart.ts";
+import { measureTask } from "../lib/measure-task.ts";
 
 export interface OwnWorkTask {
   readonly allocations: number;

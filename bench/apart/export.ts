@@ -1,6 +1,6 @@
 import { handler } from "../../functions/build-export/handler.ts";
 import { dynamoDb } from "../../shared/storage/client.ts";
-import { measureTask } from "../lib/apart.ts";
+import { measureTask } from "../lib/measure-task.ts";
 import { meter } from "../lib/meter.ts";
 
 export interface ExportTask {

@@ -5,7 +5,7 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { s3 } from "../../shared/files/s3-client.ts";
 import { type LoadedItems, loadItemPerCode } from "../baselines/item-per-code.ts";
-import { measureTask } from "../lib/apart.ts";
+import { measureTask } from "../lib/measure-task.ts";
 import { meter } from "../lib/meter.ts";
 
 export interface LoadItemsTask {

@@ -1,8 +1,8 @@
 import { handler } from "../../functions/load-code-file/handler.ts";
 import { cellClient } from "../../shared/storage/cell-writer.ts";
 import { dynamoDb } from "../../shared/storage/client.ts";
-import { measureTask } from "../lib/apart.ts";
 import { firstCalls } from "../lib/first-calls.ts";
+import { measureTask } from "../lib/measure-task.ts";
 import { meter } from "../lib/meter.ts";
 
 /** What the loader told the bench, beside what it took. */

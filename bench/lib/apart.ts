@@ -1,19 +1,13 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import type { Failed, Measured } from "./measure-task.ts";
 
-/** An answer of a program that ran in a process of its own, and what the process took for it. */
-export interface Measured<Answer> {
-  readonly answer: Answer;
-  readonly seconds: number;
-  /** User and system time of all its threads, from the task to the answer: loading the program is not in it. */
-  readonly cpuSeconds: number;
-  /** The most memory that was ever resident, Node itself and the program included. */
-  readonly peakRssMb: number;
-}
-
-interface Failed {
-  readonly failed: string;
-}
+const fileOf = (program: string): string => fileURLToPath(new URL(`../apart/${program}.ts`, import.meta.url));
 
 const lastWordsLength = 4_000;
 
@@ -25,9 +19,10 @@ export class Apart {
   readonly #exited: Promise<unknown[]>;
   #lastWords = "";
 
-  constructor(program: string) {
-    this.#child = fork(new URL(`../apart/${program}.ts`, import.meta.url), {
-      execArgv: ["--import", "tsx", "--no-warnings"],
+  /** `bundle`: the program as one file of JavaScript. @default as it stands, by way of tsx */
+  constructor(program: string, bundle?: string) {
+    this.#child = fork(bundle ?? fileOf(program), {
+      execArgv: [...(bundle === undefined ? ["--import", "tsx"] : []), "--no-warnings"],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.#ended = once(this.#child, "close");
@@ -60,36 +55,42 @@ export class Apart {
   }
 }
 
-/** Runs a program of `bench/apart/` that is one `measureTask`, so that what it takes is its own alone. */
+/**
+ * Runs a program of `bench/apart/` that is one `measureTask`, so that what it takes is its own alone. It is bundled, as
+ * functions are that are deployed: tsx and a thousand files of the SDK would be 45 MB of its memory.
+ */
 export const runApart = async <Answer>(program: string, task: object): Promise<Measured<Answer>> => {
-  const apart = new Apart(program);
+  const directory = await mkdtemp(join(tmpdir(), "codewell-bench-"));
   try {
-    const message = (await apart.next(task)) as Measured<Answer> | Failed;
-    if ("failed" in message) throw new Error(message.failed);
-    return message;
+    const apart = new Apart(program, await bundleInto(directory, program));
+    try {
+      const message = (await apart.next(task)) as Measured<Answer> | Failed;
+      if ("failed" in message) throw new Error(message.failed);
+      return message;
+    } finally {
+      await apart.close();
+    }
   } finally {
-    await apart.close();
+    await rm(directory, { recursive: true, force: true });
   }
 };
 
-/** The whole of such a program: waits for its task, does it, answers, and ends. */
-export const measureTask = <Task, Answer>(work: (task: Task) => Promise<Answer>): void => {
-  process.once("disconnect", () => process.exit());
-  process.once("message", async (task: Task) => {
-    const cpu = process.cpuUsage();
-    const begun = performance.now();
-    const message = await work(task).then(
-      (answer): Measured<Answer> => {
-        const { user, system } = process.cpuUsage(cpu);
-        return {
-          answer,
-          seconds: (performance.now() - begun) / 1_000,
-          cpuSeconds: (user + system) / 1e6,
-          peakRssMb: process.resourceUsage().maxRSS / 1_024,
-        };
-      },
-      (error: unknown): Failed => ({ failed: error instanceof Error ? String(error.stack) : String(error) }),
-    );
-    process.send?.(message);
+/** As `infra/build.ts` bundles functions, but not minified. */
+const bundleInto = async (directory: string, program: string): Promise<string> => {
+  const outfile = join(directory, `${program}.mjs`);
+  await build({
+    entryPoints: [fileOf(program)],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    mainFields: ["module", "main"],
+    // csv-parser calls `require`, which an ES module does not have.
+    banner: {
+      js: 'import { createRequire } from "node:module";const require = createRequire(import.meta.url);',
+    },
+    logLevel: "warning",
   });
+  return outfile;
 };

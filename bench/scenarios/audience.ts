@@ -6,11 +6,12 @@ import { ulid } from "ulid";
 import type { Endpoints } from "../../local/local-service.ts";
 import { ServiceClient } from "../../test/support/service-client.ts";
 import type { AllocatedAudience, AudienceTask } from "../apart/audience.ts";
-import { Apart, type Measured, runApart } from "../lib/apart.ts";
+import { Apart, runApart } from "../lib/apart.ts";
 import { type BenchBuckets, exportsBucket, startBenchBuckets, uploadsBucket } from "../lib/buckets.ts";
 import { startBenchTable } from "../lib/engine.ts";
 import { codeAt, indexOf } from "../lib/generated-codes.ts";
 import { customerAt, indexOfCustomer, writeGivenPool } from "../lib/given-pool.ts";
+import type { Measured } from "../lib/measure-task.ts";
 import { poster } from "../overhead/post.ts";
 import type { Figure, Outcome, Run, Scenario } from "../scenario.ts";
 

@@ -4,11 +4,12 @@ import { Readable } from "node:stream";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import type { Exported, ExportTask } from "../apart/export.ts";
 import type { OwnWork, OwnWorkTask } from "../apart/export-own-work.ts";
-import { type Measured, runApart } from "../lib/apart.ts";
+import { runApart } from "../lib/apart.ts";
 import { type BenchBuckets, exportsBucket, startBenchBuckets } from "../lib/buckets.ts";
 import { startBenchTable } from "../lib/engine.ts";
 import { indexOf } from "../lib/generated-codes.ts";
 import { type GivenPool, indexOfCustomer, writeGivenPool } from "../lib/given-pool.ts";
+import type { Measured } from "../lib/measure-task.ts";
 import type { Figure, Outcome, Run, Scenario } from "../scenario.ts";
 
 interface Options extends Readonly<Record<string, number>> {
@@ -148,7 +149,7 @@ const outcomeOf = (exports: readonly PoolExport[], own: OwnWork): Outcome => {
       unit: "MB",
       target: { atMost: 250 },
       kind: "timed",
-      note: "resident, of a process that does nothing else; with Node and tsx",
+      note: "resident, of a process that does nothing else, bundled as it is deployed; Node is in it",
     },
     {
       name: "allocations missing, doubled or wrong in the files",
