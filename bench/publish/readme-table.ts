@@ -1,4 +1,5 @@
 import { formatCell, formatTarget, formatValue } from "../report/format.ts";
+import { summaryOf } from "../report/summary.ts";
 import { type Verdict, verdictOf } from "../report/verdict.ts";
 import type { Circumstances, Results, ScenarioRecord } from "../results/results.ts";
 import type { Figure } from "../scenario.ts";
@@ -24,18 +25,16 @@ export const withFigures = (readme: string, results: Results): string => {
   return `${readme.slice(0, from + begin.length)}\n${figuresTable(results)}\n${readme.slice(to)}`;
 };
 
-/** Markdown: every figure that has a target, measured against it, and what it was measured on. */
+/** Markdown: the figures that were asked for, against their targets, and what they were measured on. */
 export const figuresTable = ({ scenarios }: Results): string =>
   [
     "| figure | must reach | reached | |",
     "| --- | --- | --- | --- |",
-    ...scenarios.flatMap(({ name, figures }) =>
-      figures.flatMap((figure) =>
-        figure.target === undefined
-          ? []
-          : `| ${cell(`${name}: ${figure.name}`)} | ${formatTarget(figure.target)} | ${cell(formatValue(figure) + kinds[figure.kind])} | ${verdicts[verdictOf(figure)]} |`,
-      ),
-    ),
+    ...summaryOf(scenarios).map(({ scenario, figure }) => {
+      const target = figure.target === undefined ? "" : formatTarget(figure.target);
+      const reached = formatValue(figure) + kinds[figure.kind];
+      return `| ${[`${scenario}: ${figure.name}`, target, reached, verdicts[verdictOf(figure)]].map(cell).join(" | ")} |`;
+    }),
     "",
     ...origins(scenarios),
     "",

@@ -2,6 +2,7 @@ import colors from "picocolors";
 import type { ScenarioRecord } from "../results/results.ts";
 import type { Figure } from "../scenario.ts";
 import { formatCell, formatSeconds, formatTarget, formatValue } from "./format.ts";
+import { summaryOf } from "./summary.ts";
 import { textTable } from "./text-table.ts";
 import { type Verdict, verdictOf } from "./verdict.ts";
 
@@ -36,45 +37,35 @@ export const scenarioReport = (record: ScenarioRecord): string => {
         colors.dim,
       ),
     ]),
-    ...(record.figures.length === 0 ? [] : ["", ...figureTable(record.figures)]),
+    ...(record.figures.length === 0
+      ? []
+      : ["", ...textTable(figureColumns, record.figures.map(cellsOf), colors.dim)]),
     ...notes.map((note) => colors.dim(`  ${note}`)),
   ].join("\n");
 };
 
-const figureTable = (figures: readonly Figure[]): readonly string[] =>
-  textTable(
-    ["figure", "measured", "target", "", ""],
-    figures.map((figure) => [
-      figure.name,
-      formatValue(figure),
-      figure.target === undefined ? "" : formatTarget(figure.target),
-      paintedVerdict[verdictOf(figure)],
-      paintedKind[figure.kind],
-    ]),
-    colors.dim,
-  );
-
-/** Every figure that has a target, of all scenarios, and how many reach it. */
+/** The figures that were asked for, of all scenarios, and how many reach their targets. */
 export const targetSummary = (records: readonly ScenarioRecord[]): string => {
-  const judged = records.flatMap(({ name, figures }) =>
-    figures.filter(({ target }) => target !== undefined).map((figure) => ({ scenario: name, figure })),
-  );
-  if (judged.length === 0) return "";
-  const missed = judged.filter(({ figure }) => verdictOf(figure) === "missed").length;
-  const rows = judged.map(({ scenario, figure }) => [
-    scenario,
-    figure.name,
-    formatValue(figure),
-    figure.target === undefined ? "" : formatTarget(figure.target),
-    paintedVerdict[verdictOf(figure)],
-    paintedKind[figure.kind],
-  ]);
+  const lines = summaryOf(records);
+  if (lines.length === 0) return "";
+  const judged = lines.map(({ figure }) => verdictOf(figure)).filter((verdict) => verdict !== "not judged");
+  const met = judged.filter((verdict) => verdict === "met").length;
+  const rows = lines.map(({ scenario, figure }) => [scenario, ...cellsOf(figure)]);
+  const paintCount = met === judged.length ? colors.green : colors.red;
   return [
     "",
     colors.bold("Targets"),
-    ...textTable(["scenario", "figure", "measured", "target", "", ""], rows, colors.dim),
-    missed === 0
-      ? colors.green(`All ${judged.length} are met.`)
-      : colors.red(`${missed} of ${judged.length} are missed.`),
+    ...textTable(["scenario", ...figureColumns], rows, colors.dim),
+    paintCount(`${met} of ${judged.length} are met.`),
   ].join("\n");
 };
+
+const figureColumns = ["figure", "measured", "target", "", ""];
+
+const cellsOf = (figure: Figure): readonly string[] => [
+  figure.name,
+  formatValue(figure),
+  figure.target === undefined ? "" : formatTarget(figure.target),
+  paintedVerdict[verdictOf(figure)],
+  paintedKind[figure.kind],
+];

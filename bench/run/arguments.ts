@@ -45,9 +45,10 @@ export const help = (known: readonly KnownScenario[]): string => `npm run bench 
 
   (nothing)           runs every scenario at its small size
   <scenario>...       runs these alone; options of theirs can be set
-  --size <size>       small: seconds each; full: what is published, an hour or so in all
-  --check             fails when an exact figure misses its target; only scenarios that have some
-  --publish           full size if no other is said, and writes bench/results.json, the pictures and the README's table
+  --size <size>       small: seconds each; full: what is published, hours in all
+  --check             cut down to a minute or so; fails when an exact figure misses its target
+  --publish           full size if no other is said; writes bench/results.json, the pictures
+                      and the README's table
   --render            writes the pictures and the README's table again, without measuring
   --help
 

@@ -46,7 +46,6 @@ export const runScenario = (
       stdio: ["ignore", process.stderr, process.stderr, "ipc"],
       env: {
         ...process.env,
-        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
         LOG_LEVEL: "SILENT",
         POWERTOOLS_METRICS_DISABLED: "true",
       },

@@ -98,8 +98,15 @@ describe("the report", () => {
   it("ends with every target", () => {
     const text = stripVTControlCharacters(targetSummary([record]));
 
-    expect(text).toContain("1 of 2 are missed.");
+    expect(text).toContain("1 of 2 are met.");
     expect(text).not.toContain("hottest item");
+  });
+
+  it("states what an allocation over HTTP takes, of which nothing is asked", () => {
+    const name = "HTTP allocation to bare write, one at a time";
+    const overhead = aRecord({ name: "overhead", figures: [aFigure({ name, value: 4.3, kind: "timed" })] });
+
+    expect(stripVTControlCharacters(targetSummary([overhead]))).toContain(name);
   });
 });
 
