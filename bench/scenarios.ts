@@ -52,4 +52,8 @@ export const scenarioEntries: readonly ScenarioEntry[] = [
     name: "overhead",
     load: async () => (await import("./scenarios/overhead.ts")).scenario,
   },
+  {
+    name: "model",
+    load: async () => (await import("./scenarios/model.ts")).scenario,
+  },
 ];

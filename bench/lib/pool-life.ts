@@ -40,6 +40,8 @@ export interface PoolLife {
   /** Instances forget what they know of the pool at the end of a stretch. With `together`. */
   readonly forgetful?: boolean;
   readonly varying?: boolean;
+  /** Calls that begin in a second of virtual time, as long as an instance is free. @default as fast as they can */
+  readonly perSecond?: number;
   readonly seed?: number;
   readonly observe?: (metered: Metered, at: number) => void;
 }
@@ -65,6 +67,7 @@ export const playPoolLife = async ({
   together = false,
   forgetful = false,
   varying = false,
+  perSecond = Number.POSITIVE_INFINITY,
   seed = 1,
   observe = () => {},
 }: PoolLife) => {
@@ -123,7 +126,9 @@ export const playPoolLife = async ({
       all.map(async (instance) => {
         if (forgetful) instance.forget();
         while (begun < until) {
+          const due = (begun / perSecond) * 1000;
           begun += 1;
+          if (clock.now < due) await clock.sleep(due - clock.now);
           await instance.serveOne();
         }
       }),
