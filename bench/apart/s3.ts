@@ -18,6 +18,8 @@ const server = await startS3({
     { name: environment("exportsBucket"), versioned: true },
   ],
 });
+// Ctrl-C reaches the whole group: the parent ends of it, and that is the sign to clean up.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});
 process.once("disconnect", async () => {
   await server.close();
   await rm(directory, { recursive: true, force: true });
