@@ -8,6 +8,15 @@ import { shardsPerBlock } from "./pool-store.ts";
  * one mark for all of them is one write unit.
  */
 const cellsPerRun = 8;
+/**
+ * One in so many who see that a shard is full records it. All shards of a generation are recorded in a few items, and
+ * at a pool's end everybody sees it at once: each of them would write these same few.
+ */
+const seenPerShardMark = 8;
+
+const markShardNowAndThen = async (pool: Pool, generation: Generation, shard: number): Promise<void> => {
+  if (pool.random() * seenPerShardMark < 1) await pool.store.markShardFull(generation, shard);
+};
 
 const numbersMissing = (from: number, to: number, present: ReadonlySet<number>): number[] => {
   const missing: number[] = [];
@@ -23,18 +32,18 @@ const draw = <Value>(pool: Pool, values: readonly Value[]): Value =>
  * stays full, so a mark is never wrong. It may lag or be lost; the next visitor of the run sets it again.
  */
 const freeInRun = async (
-  { store }: Pool,
+  pool: Pool,
   generation: Generation,
   shard: number,
   cell: number,
 ): Promise<readonly CellAddress[]> => {
   const from = cell - (cell % cellsPerRun);
   const end = Math.min(from + cellsPerRun, generation.cellsPerShard);
-  const cells = await store.readNeighbours(generation, shard, from, end - 1);
+  const cells = await pool.store.readNeighbours(generation, shard, from, end - 1);
   const free = cells.filter((seen) => !isFull(seen)).map(({ address }) => address);
   if (free.length === 0) {
-    const fullCells = await store.markCellsFull(generation, shard, numbersMissing(from, end, new Set()));
-    if (fullCells.size >= generation.cellsPerShard) await store.markShardFull(generation, shard);
+    const fullCells = await pool.store.markCellsFull(generation, shard, numbersMissing(from, end, new Set()));
+    if (fullCells.size >= generation.cellsPerShard) await markShardNowAndThen(pool, generation, shard);
   }
   return free;
 };
@@ -42,11 +51,13 @@ const freeInRun = async (
 /** A random cell of the generation that has room, or undefined when all of them were seen full. */
 const pickIn = async (pool: Pool, generation: Generation): Promise<CellAddress | undefined> => {
   const openBlocks = numbersMissing(0, Math.ceil(generation.shards / shardsPerBlock), new Set());
+  const seenFull = new Set<number>();
   while (openBlocks.length > 0) {
     const block = draw(pool, openBlocks);
     const first = block * shardsPerBlock;
     const fullShards = await pool.store.fullShards(generation, block);
-    const openShards = numbersMissing(first, Math.min(first + shardsPerBlock, generation.shards), fullShards);
+    const last = Math.min(first + shardsPerBlock, generation.shards);
+    const openShards = numbersMissing(first, last, new Set([...fullShards, ...seenFull]));
     if (openShards.length === 0) {
       openBlocks.splice(openBlocks.indexOf(block), 1);
       continue;
@@ -55,7 +66,8 @@ const pickIn = async (pool: Pool, generation: Generation): Promise<CellAddress |
     const fullCells = await pool.store.fullCells(generation, shard);
     const unmarked = numbersMissing(0, generation.cellsPerShard, fullCells);
     if (unmarked.length === 0) {
-      await pool.store.markShardFull(generation, shard);
+      seenFull.add(shard);
+      await markShardNowAndThen(pool, generation, shard);
       continue;
     }
     const free = await freeInRun(pool, generation, shard, draw(pool, unmarked));
