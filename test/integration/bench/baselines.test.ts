@@ -119,6 +119,7 @@ describe.each(engines)("the bench's baselines on $name", ({ start }) => {
     const { contender, ledger, ask } = await prepared(firstAvailable);
 
     await ask(customers(10));
+    await indexCaughtUp(50);
     await ask(customers(10));
 
     expect(ledger.check(await contender.stock())).toMatchObject({ customersWithTwo: 10, givenTwice: 0 });
