@@ -1,7 +1,7 @@
 import { binaryFile, compressedFile, unsupportedEncoding } from "../domain/file-refused.ts";
 
 /** How many bytes of a file are looked at before anything is read from it. */
-export const sniffedBytes = 4096;
+const sniffedBytes = 4096;
 
 const compressed = [
   { format: "gzip", magic: [0x1f, 0x8b] },
@@ -40,7 +40,7 @@ const looksBinary = (bytes: Uint8Array): boolean => {
  * Refuses what is no UTF-8 text by its first bytes; answers how many bytes the byte order mark takes.
  * A NUL further on is found by whoever reads the rows.
  */
-export const guardFirstBytes = (bytes: Uint8Array): number => {
+const guardFirstBytes = (bytes: Uint8Array): number => {
   if (startsWith(bytes, [0xef, 0xbb, 0xbf])) return 3;
   if (startsWith(bytes, [0xff, 0xfe, 0, 0])) throw unsupportedEncoding("UTF-32");
   if (startsWith(bytes, [0xff, 0xfe]) || startsWith(bytes, [0xfe, 0xff])) throw unsupportedEncoding("UTF-16");
@@ -51,3 +51,22 @@ export const guardFirstBytes = (bytes: Uint8Array): number => {
   if (looksBinary(bytes)) throw binaryFile(1);
   return 0;
 };
+
+/**
+ * The source's bytes from where the text begins. The first piece holds all that is looked at, or the whole of a shorter
+ * file. Throws `FileRefused` for what is not text.
+ */
+export async function* guardedText(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let first: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of source) {
+    if (first === undefined) {
+      yield chunk;
+      continue;
+    }
+    first = Buffer.concat([first, chunk]);
+    if (first.length < sniffedBytes) continue;
+    yield first.subarray(guardFirstBytes(first));
+    first = undefined;
+  }
+  if (first !== undefined) yield first.subarray(guardFirstBytes(first));
+}

@@ -9,7 +9,7 @@ import {
 import { byteKind, CR, comma, kindOfByte, LF, quote } from "./csv-reader-bytes.ts";
 import { CsvCells } from "./csv-reader-cells.ts";
 import { flawOfCode, maxCodeBytes, trimmed } from "./csv-reader-code.ts";
-import { guardFirstBytes, sniffedBytes } from "./csv-reader-guard.ts";
+import { guardedText } from "./csv-reader-guard.ts";
 import { namesCodeColumn } from "./csv-reader-header.ts";
 import { completeRecords, maxRowBytes } from "./csv-reader-records.ts";
 
@@ -55,18 +55,7 @@ const mayDelimit = (byte: number): boolean =>
 export const readCodes = async (source: AsyncIterable<Uint8Array>, sink: CodeSink): Promise<ReadFile> => {
   const reader = new CsvReader(sink);
   try {
-    let first: Buffer | undefined = noBytes;
-    for await (const chunk of source) {
-      if (first === undefined) {
-        await reader.read(chunk);
-        continue;
-      }
-      first = Buffer.concat([first, chunk]);
-      if (first.length < sniffedBytes) continue;
-      await reader.read(first.subarray(guardFirstBytes(first)));
-      first = undefined;
-    }
-    if (first !== undefined) await reader.read(first.subarray(guardFirstBytes(first)));
+    for await (const bytes of guardedText(source)) await reader.read(bytes);
     return await reader.finish();
   } finally {
     reader.close();

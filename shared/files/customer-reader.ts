@@ -1,7 +1,7 @@
 import { emptyAudience, noValidCustomers, severalCustomerColumns } from "../domain/audience-refused.ts";
 import { unterminatedQuote } from "../domain/file-refused.ts";
 import { CR, comma, LF } from "./csv-reader-bytes.ts";
-import { guardFirstBytes, sniffedBytes } from "./csv-reader-guard.ts";
+import { guardedText } from "./csv-reader-guard.ts";
 import { completeRecords } from "./csv-reader-records.ts";
 import { CustomerRow, flawOfCustomerId } from "./customer-row.ts";
 
@@ -56,18 +56,7 @@ export const readCustomers = async (
   sink: CustomerSink,
 ): Promise<number> => {
   const reader = new CustomerReader(sink);
-  let first: Buffer | undefined = noBytes;
-  for await (const chunk of source) {
-    if (first === undefined) {
-      await reader.read(chunk);
-      continue;
-    }
-    first = Buffer.concat([first, chunk]);
-    if (first.length < sniffedBytes) continue;
-    await reader.read(first.subarray(guardFirstBytes(first)));
-    first = undefined;
-  }
-  if (first !== undefined) await reader.read(first.subarray(guardFirstBytes(first)));
+  for await (const bytes of guardedText(source)) await reader.read(bytes);
   return reader.finish();
 };
 
