@@ -15,7 +15,7 @@ const marshalled = (value: string | number | readonly string[]): AttributeValue 
   return { L: value.map((text) => ({ S: text })) };
 };
 
-export const marshalledKey = ({ pk, sk }: Key) => ({ pk: { S: pk }, sk: { S: sk } });
+const marshalledKey = ({ pk, sk }: Key) => ({ pk: { S: pk }, sk: { S: sk } });
 
 const textsOf = (value: AttributeValue | undefined): string[] => (value?.L ?? []).map(({ S }) => S ?? "");
 
