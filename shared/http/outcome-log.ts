@@ -1,11 +1,9 @@
-import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 import type { Route } from "../contract/route.ts";
 import { Failure } from "../domain/failure.ts";
+import { publishMetrics } from "../operations/publish-metrics.ts";
 import type { ApiRequest } from "./api-middleware.ts";
 import { failureOf } from "./failure-of.ts";
 import { loggable, logger } from "./logger.ts";
-
-const metrics = new Metrics({ namespace: "Codewell", serviceName: "codewell" });
 
 /**
  * One line and one metric per answer: route, status, code, milliseconds. The error behind a 5xx in full.
@@ -31,10 +29,7 @@ export const outcomeLog = ({
     if (status >= 400 && !(error instanceof Failure))
       logger.error("failed", { ...outcome, error: loggable(error) });
     else logger.info(status >= 400 ? "refused" : "answered", outcome);
-    metrics.addDimension("route", route);
-    metrics.addDimension("outcome", outcomeOf(status));
-    metrics.addMetric("duration", MetricUnit.Milliseconds, durationMs);
-    metrics.publishStoredMetrics();
+    publishMetrics({ duration: durationMs }, { dimensions: { route, outcome: outcomeOf(status) } });
   };
 };
 
