@@ -77,10 +77,8 @@ export const allocateAudience = async (
   if (!audience) return "nothing to do";
   const rejects = new Rejects(audienceId);
   try {
-    return await work({ audience, rejects, progress: new Progress(audience), options });
+    return await workOrRefuse({ audience, rejects, progress: new Progress(audience), options });
   } catch (error) {
-    if (error instanceof AudienceRefused || error instanceof FileRefused)
-      return await refuse(audience, error as AudienceFailure, rejects);
     await rejects.abort();
     if (error instanceof Superseded) {
       logger.warn("A run gives way to a later one", { audienceId, attempt: audience.attempt });
@@ -98,6 +96,15 @@ interface Run {
   readonly progress: Progress;
   readonly options: AllocateAudienceOptions;
 }
+
+const workOrRefuse = async (run: Run): Promise<AudienceOutcome> => {
+  try {
+    return await work(run);
+  } catch (error) {
+    if (!(error instanceof AudienceRefused || error instanceof FileRefused)) throw error;
+    return await refuse(run.audience, error as AudienceFailure, run.rejects);
+  }
+};
 
 const work = async (run: Run): Promise<AudienceOutcome> => {
   const { audience, rejects, progress, options } = run;

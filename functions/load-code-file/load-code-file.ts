@@ -81,9 +81,8 @@ const loadUnderLock = async (run: LoadRun, lock: LoadLock, delivery: Delivery): 
   const rejects = new Rejects(run.fileId);
   const progress = new Progress(run);
   try {
-    return await load({ run, file, rejects, progress, lock, delivery });
+    return await loadOrRefuse({ run, file, rejects, progress, lock, delivery });
   } catch (error) {
-    if (error instanceof FileRefused) return await refuse(run, error, rejects, progress.rowsRead);
     await rejects.abort();
     if (error instanceof LockLost) {
       logger.warn("A load lost its lock and begins anew", { fileId: run.fileId, attempt: run.attempt });
@@ -103,6 +102,15 @@ interface Load {
   readonly lock: LoadLock;
   readonly delivery: Delivery;
 }
+
+const loadOrRefuse = async (wanted: Load): Promise<LoadOutcome> => {
+  try {
+    return await load(wanted);
+  } catch (error) {
+    if (!(error instanceof FileRefused)) throw error;
+    return await refuse(wanted.run, error, wanted.rejects, wanted.progress.rowsRead);
+  }
+};
 
 const load = async ({ run, file, rejects, progress, lock, delivery }: Load): Promise<LoadOutcome> => {
   const { signal } = lock;

@@ -403,6 +403,28 @@ describe.each(engines)("a load that does not go smoothly, on $name", ({ start })
         codes: 1,
       });
     });
+
+    it("says so too when a file is refused and its list of refused rows cannot be written", async () => {
+      const promocode = await world.aPromocode();
+      const { event, object } = await queue(promocode, numbered(30, "not a code ").join("\n"));
+      process.env.EXPORTS_BUCKET = "no-such-bucket";
+      try {
+        expect(await world.deliver(event, { receives: 5 })).toBe(false);
+      } finally {
+        process.env.EXPORTS_BUCKET = "exports-bucket";
+      }
+
+      expect(await world.fileOf(promocode, object)).toMatchObject({
+        status: "failed",
+        failureCode: "load-failed",
+      });
+      await world.deliver(event);
+      expect(await world.fileOf(promocode, object)).toMatchObject({
+        status: "failed",
+        failureCode: "no-valid-codes",
+        rejected: 30,
+      });
+    });
   });
 
   describe("and a withdrawal", () => {
