@@ -35,6 +35,7 @@ measureTask(async ({ audienceId }: AudienceTask): Promise<AllocatedAudience> => 
   };
   const outcome = await allocateAudience(audienceId, {
     isLast: false,
+    triesAreOver: false,
     // However slow the machine: what going on in another run adds is not measured here.
     timeLeftMs: () => Number.MAX_SAFE_INTEGER,
     observer: { onWrite },

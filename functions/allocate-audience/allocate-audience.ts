@@ -25,7 +25,7 @@ import { Rejects } from "../../shared/files/rejects.ts";
 import { logger } from "../../shared/http/logger.ts";
 import { parseSalt } from "../../shared/pool/hash.ts";
 import { newPool, refresh } from "../../shared/pool/pool.ts";
-import type { Delivery } from "../../shared/queues/queue-handler.ts";
+import { assertTriesAreLeft, type Delivery } from "../../shared/queues/queue-handler.ts";
 import { sendMessage } from "../../shared/queues/send-message.ts";
 import {
   type AudienceCheckpoint,
@@ -77,6 +77,7 @@ export const allocateAudience = async (
   if (!audience) return "nothing to do";
   const rejects = new Rejects(audienceId);
   try {
+    assertTriesAreLeft(options);
     return await workOrRefuse({ audience, rejects, progress: new Progress(audience), options });
   } catch (error) {
     await rejects.abort();

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { logger } from "../../shared/http/logger.ts";
-import { queueHandler } from "../../shared/queues/queue-handler.ts";
+import { assertTriesAreLeft, queueHandler } from "../../shared/queues/queue-handler.ts";
 import { beginExport, completeExport, failExport } from "../../shared/storage/exports.ts";
 import { buildExport, OutOfTime } from "./build-export.ts";
 
@@ -12,11 +12,12 @@ const keptFailing =
 const message = z.object({ exportId: z.string() });
 
 /** Builds the exports that are queued. A message that comes again does nothing to an export that succeeded. */
-export const handler = queueHandler(message, async ({ exportId }, { isLast, timeLeftMs }) => {
+export const handler = queueHandler(message, async ({ exportId }, delivery) => {
   const begun = await beginExport(exportId);
   if (!begun) return;
   try {
-    const file = await buildExport(begun, timeLeftMs);
+    assertTriesAreLeft(delivery);
+    const file = await buildExport(begun, delivery.timeLeftMs);
     await completeExport(begun, file, new Date());
   } catch (error) {
     if (error instanceof OutOfTime) {
@@ -24,7 +25,7 @@ export const handler = queueHandler(message, async ({ exportId }, { isLast, time
       await failExport(begun, tooLarge, new Date());
       return;
     }
-    if (isLast) await failExport(begun, keptFailing, new Date());
+    if (delivery.isLast) await failExport(begun, keptFailing, new Date());
     throw error;
   }
 });

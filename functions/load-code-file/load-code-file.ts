@@ -10,7 +10,7 @@ import { logger } from "../../shared/http/logger.ts";
 import { parseSalt } from "../../shared/pool/hash.ts";
 import { type Cut, cutOf } from "../../shared/pool/loading/cut.ts";
 import type { SortedCodes } from "../../shared/pool/loading/sorted-codes.ts";
-import type { Delivery } from "../../shared/queues/queue-handler.ts";
+import { assertTriesAreLeft, type Delivery } from "../../shared/queues/queue-handler.ts";
 import { sendMessage } from "../../shared/queues/send-message.ts";
 import {
   type Checkpoint,
@@ -81,6 +81,7 @@ const loadUnderLock = async (run: LoadRun, lock: LoadLock, delivery: Delivery): 
   const rejects = new Rejects(run.fileId);
   const progress = new Progress(run);
   try {
+    assertTriesAreLeft(delivery);
     return await loadOrRefuse({ run, file, rejects, progress, lock, delivery });
   } catch (error) {
     await rejects.abort();

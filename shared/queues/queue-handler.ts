@@ -1,7 +1,7 @@
 import type { Context, SQSBatchResponse } from "aws-lambda";
 import * as z from "zod";
 import { loggable, logger } from "../http/logger.ts";
-import { mostReceives } from "./most-receives.ts";
+import { mostTries } from "./most-receives.ts";
 
 const eventSchema = z.object({
   Records: z.array(
@@ -15,11 +15,18 @@ const eventSchema = z.object({
 
 /** What a worker may want to know of the delivery of its message. */
 export interface Delivery {
-  /** True when a failure now sends the message to the dead letters. */
+  /** True when the message's work is not tried again: a failure is to be told on its record. */
   readonly isLast: boolean;
+  /** True when the last try is over and the message came again: the record may not say yet that it failed. */
+  readonly triesAreOver: boolean;
   /** Until the function is ended, in milliseconds. */
   readonly timeLeftMs: () => number;
 }
+
+/** For the place behind which failures are told: what Lambda ended on its last try is failed there, and not tried again. */
+export const assertTriesAreLeft = ({ triesAreOver }: Pick<Delivery, "triesAreOver">): void => {
+  if (triesAreOver) throw new Error("the message was tried as often as it may be");
+};
 
 /**
  * A Lambda function that works off a queue, one message after the other. What `work` throws is logged, and the
@@ -36,7 +43,8 @@ export const queueHandler =
       const receives = attributes.ApproximateReceiveCount;
       try {
         await work(messageSchema.parse(jsonOf(body)), {
-          isLast: receives >= mostReceives,
+          isLast: receives >= mostTries,
+          triesAreOver: receives > mostTries,
           timeLeftMs: () => context.getRemainingTimeInMillis(),
         });
       } catch (error) {

@@ -182,7 +182,7 @@ describe("queued work", () => {
     expect(job?.Properties).toMatchObject({ Timeout: 900, MemorySize: memory });
   });
 
-  it("comes back after the function's last moment, and after five failures is put aside", () => {
+  it("comes back after the function's last moment, and after five tries and one to tell of them is put aside", () => {
     const queues = ofType("AWS::SQS::Queue").filter(([id]) => !id.includes("DeadLetters"));
 
     expect(queues).toHaveLength(4);
@@ -190,7 +190,7 @@ describe("queued work", () => {
       expect(Properties).toMatchObject({
         VisibilityTimeout: 960,
         SqsManagedSseEnabled: true,
-        RedrivePolicy: { maxReceiveCount: 5 },
+        RedrivePolicy: { maxReceiveCount: 6 },
       });
   });
 

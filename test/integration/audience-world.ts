@@ -177,7 +177,12 @@ export const anAudienceWorld = async (
 
     /** One run of the job. */
     run: (audienceId: string, options: Partial<AllocateAudienceOptions> = {}) =>
-      allocateAudience(audienceId, { isLast: false, timeLeftMs: () => 900_000, ...options }),
+      allocateAudience(audienceId, {
+        isLast: false,
+        triesAreOver: false,
+        timeLeftMs: () => 900_000,
+        ...options,
+      }),
 
     /** Gives the function one message; false when it is to be delivered again. */
     async deliver(message: unknown, receives = 1): Promise<boolean> {

@@ -245,6 +245,24 @@ describe.each(engines)("an audience whose job is interrupted, on $name", ({ star
 
     await expectWhole(interrupted);
   });
+
+  it("whose last try was ended by Lambda fails on the delivery after it, and is taken up again where it was", async () => {
+    const interrupted = await anAudience();
+    const { audienceId } = interrupted;
+    let looks = 0;
+    await world.run(audienceId, { ...options, timeLeftMs: () => (looks++ < 5 ? muchTime : noTime) });
+    const { checkpoint } = await world.audiences.begin(audienceId, new Date()).then((begun) => begun!);
+
+    await expect(world.run(audienceId, { ...options, isLast: true, triesAreOver: true })).rejects.toThrow();
+
+    expect(await world.find(audienceId)).toMatchObject({
+      status: "failed",
+      failure: { code: "audience-failed" },
+      checkpoint: { position: checkpoint?.position },
+    });
+    expect(await world.run(audienceId, options)).toBe("done");
+    await expectWhole(interrupted);
+  });
 });
 
 type Client = AudienceWorld["s3"];

@@ -425,6 +425,19 @@ describe.each(engines)("exports on $name", ({ start }) => {
     }
   });
 
+  it("whose last try was ended by Lambda are failed by the delivery after it; a redrive builds them", async () => {
+    const { promocodeId } = await aPool(["CODE-1"]);
+    const exportId = await ask(promocodeId);
+    await service.beginExport(exportId);
+
+    const answer = await deliver(exportId, { receives: 6 });
+
+    expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: "message-1" }] });
+    expect(await look(exportId)).toMatchObject({ status: "failed", failure: { code: "export-failed" } });
+    await deliver(exportId);
+    expect(await look(exportId)).toMatchObject({ status: "succeeded", rows: 0 });
+  });
+
   it("are refused for what does not exist", async () => {
     const ofNothing = await refusedApiCall(service.exportPromocode, "exportPromocode", {
       path: { promocodeId: "pcd_none" },

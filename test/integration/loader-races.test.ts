@@ -404,6 +404,38 @@ describe.each(engines)("a load that does not go smoothly, on $name", ({ start })
       });
     });
 
+    it("and is ended on its last try says so on the delivery after it, which loads nothing", async () => {
+      const promocode = await world.aPromocode();
+      const { promocodeId } = promocode;
+      const { event, object, file } = await queue(promocode, "A1\n");
+      const ended = (await modules.acquireLoadLock(promocodeId, file.fileId))!;
+      await modules.codeFiles.begin({ promocodeId, fileId: file.fileId, attempt: ended.fence });
+      await expireLock(promocode);
+
+      expect(await world.deliver(event, { receives: 6 })).toBe(false);
+
+      expect(await world.fileOf(promocode, object)).toMatchObject({
+        status: "failed",
+        failureCode: "load-failed",
+      });
+      expect(await modules.fileBeingLoaded(promocodeId, new Date())).toBeUndefined();
+      await world.deliver(event);
+      expect(await world.fileOf(promocode, object)).toMatchObject({ status: "ready", codes: 1 });
+    });
+
+    it("leaves a file alone that another message loads, though its own tries are over", async () => {
+      const promocode = await world.aPromocode();
+      const { promocodeId } = promocode;
+      const { event, object, file } = await queue(promocode, "A1\n");
+      const lock = (await modules.acquireLoadLock(promocodeId, file.fileId))!;
+      await modules.codeFiles.begin({ promocodeId, fileId: file.fileId, attempt: lock.fence });
+
+      await world.deliver(event, { receives: 6 });
+
+      expect(await world.fileOf(promocode, object)).toMatchObject({ status: "loading", attempt: lock.fence });
+      await lock.release();
+    });
+
     it("says so too when a file is refused and its list of refused rows cannot be written", async () => {
       const promocode = await world.aPromocode();
       const { event, object } = await queue(promocode, numbered(30, "not a code ").join("\n"));

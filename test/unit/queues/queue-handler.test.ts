@@ -14,19 +14,26 @@ const message = z.object({ name: z.string() });
 describe("a queue's handler", () => {
   it("hands over each message with how often it may still come", async () => {
     const seen: unknown[] = [];
-    const handler = queueHandler(message, async ({ name }, { isLast, timeLeftMs }) => {
-      seen.push([name, isLast, timeLeftMs()]);
+    const handler = queueHandler(message, async ({ name }, { isLast, triesAreOver, timeLeftMs }) => {
+      seen.push([name, isLast, triesAreOver, timeLeftMs()]);
     });
 
     const answer = await handler(
-      { Records: [aMessage("1", '{"name":"a"}', 4), aMessage("2", '{"name":"b"}', 5)] },
+      {
+        Records: [
+          aMessage("1", '{"name":"a"}', 4),
+          aMessage("2", '{"name":"b"}', 5),
+          aMessage("3", '{"name":"c"}', 6),
+        ],
+      },
       context,
     );
 
     expect(answer).toEqual({ batchItemFailures: [] });
     expect(seen).toEqual([
-      ["a", false, 1_000],
-      ["b", true, 1_000],
+      ["a", false, false, 1_000],
+      ["b", true, false, 1_000],
+      ["c", true, true, 1_000],
     ]);
   });
 
