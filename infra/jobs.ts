@@ -9,6 +9,8 @@ export interface Worker {
 /** A worker that takes its work from a queue, one message at a time. */
 export interface Job extends Worker {
   readonly queue: QueueName;
+  /** Every job tells on the bus when it gives a message up. */
+  readonly needs: Needs & { readonly events: true };
   readonly memoryMb: number;
 }
 
@@ -25,6 +27,7 @@ export const jobs = {
       uploads: ["GetObject", "GetObjectVersion", "ListBucket"],
       rejects: ["AbortMultipartUpload", "PutObject"],
       queues: ["code-files"],
+      events: true,
     },
   },
   allocateAudience: {
@@ -39,6 +42,7 @@ export const jobs = {
       audienceResults: ["AbortMultipartUpload", "GetObject", "ListBucket", "PutObject"],
       rejects: ["AbortMultipartUpload", "PutObject"],
       queues: ["audiences"],
+      events: true,
     },
   },
   buildExport: {
@@ -48,6 +52,7 @@ export const jobs = {
     needs: {
       table: ["BatchGetItem", "Query", "UpdateItem"],
       exports: ["AbortMultipartUpload", "PutObject"],
+      events: true,
     },
   },
   sealCodeFile: {
@@ -57,6 +62,7 @@ export const jobs = {
     needs: {
       table: ["BatchGetItem", "GetItem", "Query", "UpdateItem"],
       queues: ["withdrawals"],
+      events: true,
     },
   },
 } as const satisfies Record<string, Job>;
@@ -65,5 +71,8 @@ export const jobs = {
 export const workers = {
   authorizeRequest: { folder: "authorize-request", needs: { table: ["GetItem"] } },
   refuseMethod: { folder: "refuse-method", needs: {} },
-  countAllocations: { folder: "count-allocations", needs: { table: ["GetItem", "Query", "UpdateItem"] } },
+  countAllocations: {
+    folder: "count-allocations",
+    needs: { table: ["GetItem", "Query", "UpdateItem"], events: true },
+  },
 } as const satisfies Record<string, Worker>;

@@ -55,6 +55,11 @@ export interface StageSettings {
    * @default any
    */
   readonly uploadOrigins: readonly string[];
+  /**
+   * Makes a topic that carries events and alarms to people, and subscribes these addresses; each has to confirm once.
+   * @default no topic
+   */
+  readonly notify?: { readonly emails: readonly string[] };
 }
 
 /** Steady requests per second, and the size of the token bucket. */

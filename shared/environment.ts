@@ -6,6 +6,8 @@ export const environmentNames = {
   tableName: "TABLE_NAME",
   uploadsBucket: "UPLOADS_BUCKET",
   exportsBucket: "EXPORTS_BUCKET",
+  /** Bus that the service's events are put on. */
+  eventBus: "EVENT_BUS_NAME",
   /** Queue of S3 events: audiences to allocate to. */
   audiences: "AUDIENCES_QUEUE_URL",
   /** Queue of S3 events: code files to load. */

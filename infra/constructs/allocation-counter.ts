@@ -23,13 +23,11 @@ export class AllocationCounter extends Construct {
 
   constructor(scope: Construct, id: string, { table, ...defaults }: AllocationCounterProps) {
     super(scope, id);
-    const { folder, needs } = workers.countAllocations;
     this.function = new ServiceFunction(this, "Function", {
       ...defaults,
-      folder,
+      folder: workers.countAllocations.folder,
       timeout: Duration.minutes(1),
     });
-    table.bind(this.function, needs.table);
     permitReadingStream(this.function, table);
 
     new EventSourceMapping(this, "Source", {

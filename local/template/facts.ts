@@ -6,6 +6,7 @@ export interface StackFacts {
   readonly tables: readonly TableFacts[];
   readonly buckets: readonly BucketFacts[];
   readonly queues: readonly QueueFacts[];
+  readonly eventBuses: readonly EventBusFacts[];
   readonly queueSources: readonly QueueSourceFacts[];
   readonly streamSources: readonly StreamSourceFacts[];
   readonly api: ApiFacts;
@@ -84,6 +85,12 @@ export interface QueueFacts {
   readonly maxMessageBytes: number;
   readonly receiveWaitSeconds: number;
   readonly deadLetter?: { readonly queueArn: string; readonly maxReceiveCount: number };
+}
+
+export interface EventBusFacts {
+  readonly logicalId: string;
+  readonly name: string;
+  readonly arn: string;
 }
 
 /** A pattern of Lambda's event filtering, parsed: nested objects whose leaves are lists of conditions. */

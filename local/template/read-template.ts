@@ -5,6 +5,7 @@ import type {
   ApiFacts,
   AuthorizerFacts,
   BucketFacts,
+  EventBusFacts,
   EventPattern,
   FunctionFacts,
   GatewayResponseFacts,
@@ -42,7 +43,15 @@ export function readTemplate(options: ReadTemplateOptions): StackFacts {
     accountId: localAccountId,
     stackName: file.replace(/\.template\.json$/, ""),
   });
-  const found: Found = { functions: [], tables: [], buckets: [], queues: [], sources: [], api: emptyApi() };
+  const found: Found = {
+    functions: [],
+    tables: [],
+    buckets: [],
+    queues: [],
+    eventBuses: [],
+    sources: [],
+    api: emptyApi(),
+  };
   for (const [logicalId, resource] of resources)
     readers[resource.Type]?.(
       { logicalId, resource, names, resolve, assetDirectory: options.directory, resources },
@@ -123,6 +132,7 @@ interface Found {
   tables: TableFacts[];
   buckets: BucketFacts[];
   queues: QueueFacts[];
+  eventBuses: EventBusFacts[];
   sources: z.infer<typeof eventSourceSchema>[];
   api: ReturnType<typeof emptyApi>;
 }
@@ -375,6 +385,25 @@ function readQueue(reading: Reading, found: Found): void {
   });
 }
 
+function readEventBus(reading: Reading, found: Found): void {
+  const { logicalId, names } = reading;
+  properties(reading, z.object({}), ["Name", "Description", "Tags", "LogConfig"]);
+  found.eventBuses.push({
+    logicalId,
+    name: names.ref(logicalId) ?? logicalId,
+    arn: names.attribute(logicalId, "Arn") ?? "",
+  });
+}
+
+/** Topics send nothing here, and a rule that does nothing but hand its events to one has no effect either. */
+function readRule({ logicalId, resource, resources }: Reading): void {
+  const targets = z
+    .array(z.object({ Arn: z.object({ Ref: z.string() }) }))
+    .safeParse(resource.Properties.Targets);
+  const isForTopics = targets.data?.every(({ Arn }) => resources.get(Arn.Ref)?.Type === "AWS::SNS::Topic");
+  if (!isForTopics) throw cannotImitate(logicalId, resource.Type, "a rule whose targets are not topics");
+}
+
 const eventSourceSchema = z.object({
   logicalId: z.string().default(""),
   FunctionName: z.string(),
@@ -551,6 +580,8 @@ const readers: Readonly<Record<string, (reading: Reading, found: Found) => void>
   "AWS::DynamoDB::GlobalTable": readTable,
   "AWS::S3::Bucket": readBucket,
   "AWS::SQS::Queue": readQueue,
+  "AWS::Events::EventBus": readEventBus,
+  "AWS::Events::Rule": readRule,
   "AWS::ApiGateway::RestApi": readRestApi,
   "AWS::ApiGateway::Method": readMethod,
   "AWS::ApiGateway::GatewayResponse": readGatewayResponse,
@@ -562,7 +593,15 @@ const readers: Readonly<Record<string, (reading: Reading, found: Found) => void>
 };
 
 /** Sorts the event sources by kind and makes sure that whatever is named exists and can run here. */
-function linked({ functions, tables, buckets, queues, sources, api }: Found): Omit<StackFacts, "outputs"> {
+function linked({
+  functions,
+  tables,
+  buckets,
+  queues,
+  eventBuses,
+  sources,
+  api,
+}: Found): Omit<StackFacts, "outputs"> {
   const queueSources: QueueSourceFacts[] = [];
   const streamSources: StreamSourceFacts[] = [];
   for (const source of sources) {
@@ -632,6 +671,7 @@ function linked({ functions, tables, buckets, queues, sources, api }: Found): Om
     tables,
     buckets,
     queues,
+    eventBuses,
     queueSources,
     streamSources,
     api: { id: "local", ...rest, ...(throttle === undefined ? {} : { throttle }) },
@@ -683,6 +723,10 @@ function physicalNames(
           QueueName: name,
           Arn: arn("sqs", name),
         };
+      }
+      case "AWS::Events::EventBus": {
+        const name = nameOf(logicalId, "Name");
+        return { Ref: name, Name: name, Arn: arn("events", `event-bus/${name}`) };
       }
       case "AWS::ApiGateway::RestApi":
         return { Ref: "local", RestApiId: "local", RootResourceId: "root" };

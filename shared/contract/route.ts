@@ -31,6 +31,8 @@ export interface Needs {
   readonly rejects?: readonly ("AbortMultipartUpload" | "GetObject" | "PutObject")[];
   /** Queues that the function sends to. */
   readonly queues?: readonly QueueName[];
+  /** True for a function that tells on the bus what happened. */
+  readonly events?: true;
 }
 
 export const queueNames = ["audiences", "code-files", "exports", "withdrawals"] as const;

@@ -27,7 +27,7 @@ const arriving = (
 /** The rights that an entry asks for, spelled as IAM does, with those of writing its own log. */
 const wanted = (
   name: string,
-  { table, uploads, audiences, exports, audienceResults, rejects, queues }: Needs,
+  { table, uploads, audiences, exports, audienceResults, rejects, queues, events }: Needs,
 ): string[] => [
   `logs:CreateLogStream on ${name}Logs`,
   `logs:PutLogEvents on ${name}Logs`,
@@ -40,6 +40,7 @@ const wanted = (
   ),
   ...(rejects ?? []).map((action) => `s3:${action} on FilesExports/rejects/*`),
   ...(queues ?? []).map((name) => `sqs:SendMessage on ${queueByName[name]}`),
+  ...(events ? ["events:PutEvents on EventsBus"] : []),
 ];
 
 /** What Lambda itself needs to take messages from a queue for a function. */

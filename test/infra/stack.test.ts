@@ -30,6 +30,7 @@ describe("the stack", { timeout: 30_000 }, () => {
   it("tells where it is: the API, the buckets, the table, and what new keys are registered with", () => {
     expect(Object.keys(JSON.parse(prod).Outputs).sort()).toEqual([
       "ApiUrl",
+      "EventBusName",
       "ExportsBucket",
       "RestApiId",
       "TableName",
