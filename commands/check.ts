@@ -12,6 +12,7 @@ const steps = [
   { name: "bundles load", command: "tsx infra/smoke.ts" },
   { name: "bundle sizes", command: "tsx infra/budget.ts" },
   { name: "test", command: "vitest run" },
+  { name: "test:faults", command: "npm run --silent test:faults" },
   // Fails on units, calls and exactness, which no machine can blur; never on a time.
   { name: "bench", command: "tsx bench/bench.ts --check" },
 ] as const;

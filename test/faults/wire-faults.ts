@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { WireAnswer, WireFault, WireRequest } from "./fault-proxy.ts";
+
+/*
+ * What can happen to a request. Words for AWS's own refusals are from
+ * docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and
+ * docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+ */
+
+const jsonAnswer = (status: number, body: unknown): WireAnswer => ({
+  status,
+  rawHeaders: ["Content-Type", "application/x-amz-json-1.0", "x-amzn-RequestId", "FAULT"],
+  body: Buffer.from(JSON.stringify(body)),
+});
+
+const xmlAnswer = (status: number, code: string): WireAnswer => ({
+  status,
+  rawHeaders: ["Content-Type", "application/xml"],
+  body: Buffer.from(
+    `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>injected</Message></Error>`,
+  ),
+});
+
+/** The service has too much to do and says so. Nothing is carried out. */
+export const throttled: WireFault = ({ request, answer }) => {
+  if (request.service === "s3") return answer(xmlAnswer(503, "SlowDown"));
+  const names = {
+    dynamodb: "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+    streams: "com.amazonaws.dynamodb.v20120810#LimitExceededException",
+    sqs: "com.amazonaws.sqs#RequestThrottled",
+  };
+  answer(jsonAnswer(400, { __type: names[request.service], message: "injected" }));
+};
+
+/** The service fails within. Nothing is carried out. */
+export const failing: WireFault = ({ request, answer }) =>
+  answer(
+    request.service === "s3"
+      ? xmlAnswer(500, "InternalError")
+      : jsonAnswer(500, { __type: "com.amazonaws#InternalServerError", message: "injected" }),
+  );
+
+/** The connection is reset before anything was carried out. */
+export const connectionReset: WireFault = ({ reset }) => reset();
+
+/** The request is carried out; its answer never arrives, because the connection is reset. */
+export const answerLost: WireFault = async ({ carryOut, reset }) => {
+  await carryOut();
+  reset();
+};
+
+/** Nothing is carried out and nothing is answered: the connection hangs. */
+export const hanging: WireFault = () => {};
+
+/** The request is carried out, but nothing is answered: the connection hangs. */
+export const answerHanging: WireFault = async ({ carryOut }) => void (await carryOut());
+
+/** Carried out and answered, so much later. */
+export const slow =
+  (milliseconds: number): WireFault =>
+  async ({ carryOut, answer }) => {
+    await sleep(milliseconds);
+    answer(await carryOut());
+  };
+
+/** Carried out; half of the answer arrives, then the connection is reset. */
+export const answerTruncated: WireFault = async ({ carryOut, beginAnswer, reset }) => {
+  const whole = await carryOut();
+  beginAnswer(whole, Math.floor(whole.body.length / 2));
+  // Let the first half leave: a reset throws away what was not sent yet.
+  await sleep(20);
+  reset();
+};
+
+/** Carried out; half of the answer arrives, and then nothing any more, while the connection stays. */
+export const answerStalled: WireFault = async ({ carryOut, beginAnswer }) => {
+  const whole = await carryOut();
+  beginAnswer(whole, Math.floor(whole.body.length / 2));
+};
+
+/** The process dies just before the request leaves it. */
+export const crashBefore: WireFault = ({ crash }) => crash();
+
+/** The process dies just after the request was carried out, before it hears of it. */
+export const crashAfter: WireFault = async ({ carryOut, crash }) => {
+  await carryOut();
+  crash();
+};
+
+type Batch = Readonly<Record<string, { readonly Keys: readonly unknown[] } | readonly unknown[]>>;
+
+const firstOf = (batch: Batch, share: number) => {
+  const kept: Record<string, unknown> = {};
+  const left: Record<string, unknown> = {};
+  for (const [table, asked] of Object.entries(batch)) {
+    const entries = "Keys" in asked ? asked.Keys : asked;
+    const count = Math.floor(entries.length * share);
+    const put = (into: Record<string, unknown>, some: readonly unknown[]) => {
+      if (some.length > 0) into[table] = "Keys" in asked ? { ...asked, Keys: some } : some;
+    };
+    put(kept, entries.slice(0, count));
+    put(left, entries.slice(count));
+  }
+  return { kept, left };
+};
+
+/**
+ * DynamoDB gets round to this share of a batch (BatchGetItem or BatchWriteItem) and gives the rest back as unprocessed.
+ * For engines that check no signatures, such as dynoxide: the body changes.
+ */
+export const unprocessed =
+  (share: number): WireFault =>
+  async ({ request, carryOut, answer }) => {
+    const asked = JSON.parse(request.body.toString()) as { RequestItems: Batch };
+    const isRead = request.operation === "BatchGetItem";
+    const rest = isRead ? "UnprocessedKeys" : "UnprocessedItems";
+    const { kept, left } = firstOf(asked.RequestItems, share);
+    if (Object.keys(kept).length === 0)
+      return answer(jsonAnswer(200, { ...(isRead && { Responses: {} }), [rest]: left }));
+    const whole = await carryOut(Buffer.from(JSON.stringify({ ...asked, RequestItems: kept })));
+    if (whole.status !== 200) return answer(whole);
+    answer(jsonAnswer(200, { ...(JSON.parse(whole.body.toString()) as object), [rest]: left }));
+  };
+
+const writes = new Set(["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"]);
+
+/** A write to the table. */
+export const isTableWrite = ({ service, operation }: WireRequest): boolean =>
+  service === "dynamodb" && writes.has(operation);
+
+/** One operation of DynamoDB or SQS, by name. */
+export const isOperation =
+  (...names: readonly string[]) =>
+  ({ operation }: WireRequest): boolean =>
+    names.includes(operation);
+
+/** A write of an item whose partition key starts so; not for transactions and batches. */
+export const isWriteOf =
+  (partitionPrefix: string) =>
+  (request: WireRequest): boolean => {
+    if (!isTableWrite(request)) return false;
+    const { Key, Item } = JSON.parse(request.body.toString()) as Record<
+      string,
+      { pk?: { S?: string } } | undefined
+    >;
+    return ((Key ?? Item)?.pk?.S ?? "").startsWith(partitionPrefix);
+  };
