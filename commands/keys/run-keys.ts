@@ -1,4 +1,5 @@
 import type { ApiKey } from "../../shared/storage/api-keys.ts";
+import { auditedCommand } from "../audited-command.ts";
 import type { KeysCommand } from "./arguments.ts";
 import type { Place } from "./place.ts";
 import { KeyRegister } from "./usage-plan.ts";
@@ -15,19 +16,27 @@ export interface Report {
 /** Does what the command line asks for. The place's variables must be set: the storage modules read them on import. */
 export const runKeys = async (command: KeysCommand, place: Place, now: Date): Promise<Report> => {
   const storage = await import("../../shared/storage/api-keys.ts");
+  const { operatorOf } = await import("../operator.ts");
   const register = place.usagePlan && new KeyRegister(place.usagePlan);
+  const onRecord = async () => ({ operator: await operatorOf(place.usagePlan?.region), now });
 
   switch (command.action) {
     case "create": {
       const { name, scopes } = command;
-      const key = await storage.createApiKey({ name, scopes, now });
-      try {
-        await register?.add({ keyId: key.keyId, name });
-      } catch (error) {
-        // A key that the gateway does not know gets nowhere: better none than one that never works.
-        await storage.revokeApiKey(key.keyId, { now });
-        throw error;
-      }
+      const create = async () => {
+        const key = await storage.createApiKey({ name, scopes, now });
+        try {
+          await register?.add({ keyId: key.keyId, name });
+        } catch (error) {
+          // A key that the gateway does not know gets nowhere: better none than one that never works.
+          await storage.revokeApiKey(key.keyId, { now });
+          throw error;
+        }
+        return key;
+      };
+      const made = ({ keyId }: { readonly keyId: string }) => ({ keyId });
+      const entry = { action: "key.create", fields: { name, scopes }, made, ...(await onRecord()) } as const;
+      const key = await auditedCommand(entry, create);
       return {
         text: `Made ${key.keyId} for ${name} (${scopes.join(", ")}) on ${place.name}. This is shown once:\n\n  ${key.secret}\n\nSend it in the header X-API-KEY.`,
         value: { keyId: key.keyId, name, scopes, secret: key.secret },
@@ -39,7 +48,16 @@ export const runKeys = async (command: KeysCommand, place: Place, now: Date): Pr
     }
     case "rotate": {
       const { keyId, graceSeconds } = command;
-      const { secret } = await storage.rotateApiKey(keyId, { graceSeconds, now });
+      const targets = { keyId };
+      const entry = {
+        action: "key.rotate",
+        targets,
+        fields: { graceSeconds },
+        ...(await onRecord()),
+      } as const;
+      const { secret } = await auditedCommand(entry, () =>
+        storage.rotateApiKey(keyId, { graceSeconds, now }),
+      );
       const validUntil = new Date(now.getTime() + graceSeconds * 1000).toISOString();
       return {
         text: `${keyId} has a new secret on ${place.name}; the old one works until ${validUntil}. This is shown once:\n\n  ${secret}`,
@@ -47,8 +65,13 @@ export const runKeys = async (command: KeysCommand, place: Place, now: Date): Pr
       };
     }
     case "revoke": {
-      const key = await storage.revokeApiKey(command.keyId, { now });
-      await register?.remove(command.keyId);
+      const { keyId } = command;
+      const entry = { action: "key.revoke", targets: { keyId }, ...(await onRecord()) } as const;
+      const key = await auditedCommand(entry, async () => {
+        const revoked = await storage.revokeApiKey(keyId, { now });
+        await register?.remove(keyId);
+        return revoked;
+      });
       return {
         text: `Revoked ${key.keyId} (${key.name}) on ${place.name}. Within ${authorizerCacheSeconds} seconds no call gets through with it.`,
         value: key,

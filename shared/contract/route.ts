@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import type { AuditAction } from "./audit.ts";
 import type { ProblemCode } from "./problems.ts";
 
 /** What a key may do. `admin` may do everything; the others only what their routes say. */
@@ -62,6 +63,7 @@ export interface Route<
     | "Allocation"
     | "Audiences"
     | "Exports"
+    | "Audit"
     | "Service";
   /** Scopes that may call it beside `admin`; null: no key needed. */
   readonly scopes: readonly Scope[] | null;
@@ -77,6 +79,8 @@ export interface Route<
   readonly location?: boolean;
   /** `recorded`: the first answer is kept and given again. `trigger`: the key is the allocation's trigger. */
   readonly idempotency?: "recorded" | "trigger";
+  /** The administrative change that it is: put on record before it is made. Absent where nothing of the kind is done. */
+  readonly audit?: AuditAction;
   /** Refusals of this route beside those that every route can give. */
   readonly refusals: readonly ProblemCode[];
   readonly needs: Needs;

@@ -17,6 +17,7 @@ import {
   createdAudienceSchema,
   listAudiencesQuery,
 } from "./audiences.ts";
+import { auditEntrySchema, listAuditEntriesQuery } from "./audit.ts";
 import {
   codeFilePath,
   codeFileSchema,
@@ -66,6 +67,10 @@ const audienceResultNotes = `The result is a CSV, UTF-8, RFC 4180, LF: the nine 
 
 A job whose promotion stops being active goes no further: \`failed\` with \`promotion-not-active\`, and its result tells whose codes went out before and who was refused. Announced again when the promotion is active, everybody keeps what they have.`;
 
+const auditNotes = `Every change of promotions and promocodes, every code file and audience announced, every file withdrawn, every export asked for, every person erased, and what was done to API keys, counts and dead letters by commands. An entry is written before the change is made, and how it ended afterwards: what cannot be put on record is not done. Codes handed out by single calls and batches are not in it, they are on record by themselves; nor are calls that were refused before anything was tried, and answers given again for an \`Idempotency-Key\`. Kept for ever, without customer ids.
+
+A page looks through a bounded part of the trail, so it can hold fewer items than \`limit\`, even none, and still have a \`nextCursor\`.`;
+
 /** The whole API. Adding a route is one entry here and one folder in `functions/`, named as the key in kebab-case. */
 export const routes = {
   createPromotion: route({
@@ -79,6 +84,7 @@ export const routes = {
     statuses: { 201: "The promotion." },
     location: true,
     idempotency: "recorded",
+    audit: "promotion.create",
     refusals: ["id-taken"],
     needs: { table: recorded },
   }),
@@ -118,8 +124,9 @@ export const routes = {
     body: updatePromotionBody,
     answer: promotionSchema,
     statuses: { 200: "The promotion as changed." },
+    audit: "promotion.update",
     refusals: ["promotion-not-found", "promotion-archived"],
-    needs: { table: ["UpdateItem"] },
+    needs: { table: ["PutItem", "UpdateItem"] },
   }),
   activatePromotion: route({
     method: "PATCH",
@@ -131,8 +138,9 @@ export const routes = {
     pathParameters: promotionPath,
     answer: promotionSchema,
     statuses: { 200: "The promotion, active." },
+    audit: "promotion.activate",
     refusals: ["promotion-not-found", "promotion-archived"],
-    needs: { table: ["GetItem", "UpdateItem"] },
+    needs: { table: ["GetItem", "PutItem", "UpdateItem"] },
   }),
   deactivatePromotion: route({
     method: "PATCH",
@@ -144,8 +152,9 @@ export const routes = {
     pathParameters: promotionPath,
     answer: promotionSchema,
     statuses: { 200: "The promotion, deactivated." },
+    audit: "promotion.deactivate",
     refusals: ["promotion-not-found", "promotion-archived"],
-    needs: { table: ["GetItem", "UpdateItem"] },
+    needs: { table: ["GetItem", "PutItem", "UpdateItem"] },
   }),
   archivePromotion: route({
     method: "DELETE",
@@ -157,8 +166,9 @@ export const routes = {
     pathParameters: promotionPath,
     answer: promotionSchema,
     statuses: { 200: "The promotion, archived." },
+    audit: "promotion.archive",
     refusals: ["promotion-not-found"],
-    needs: { table: ["GetItem", "UpdateItem"] },
+    needs: { table: ["GetItem", "PutItem", "UpdateItem"] },
   }),
   duplicatePromotion: route({
     method: "POST",
@@ -175,6 +185,7 @@ export const routes = {
     statuses: { 201: "The new draft." },
     location: true,
     idempotency: "recorded",
+    audit: "promotion.duplicate",
     refusals: ["promotion-not-found"],
     needs: { table: recorded },
   }),
@@ -190,6 +201,7 @@ export const routes = {
     statuses: { 201: "The promocode." },
     location: true,
     idempotency: "recorded",
+    audit: "promocode.create",
     refusals: ["promotion-not-found", "promotion-archived", "id-taken", "code-taken"],
     needs: { table: [...recorded, "ConditionCheckItem", "Query"] },
   }),
@@ -229,8 +241,9 @@ export const routes = {
     body: updatePromocodeBody,
     answer: promocodeSchema,
     statuses: { 200: "The promocode as changed." },
+    audit: "promocode.update",
     refusals: ["promocode-not-found", "not-personalized"],
-    needs: { table: ["Query", "UpdateItem"] },
+    needs: { table: ["PutItem", "Query", "UpdateItem"] },
   }),
 
   createCodeFile: route({
@@ -247,6 +260,7 @@ export const routes = {
     statuses: { 201: "The file's record and where to send the file." },
     location: true,
     idempotency: "recorded",
+    audit: "code-file.announce",
     refusals: ["promocode-not-found", "not-personalized", "promotion-archived"],
     needs: { table: recorded, uploads: ["PutObject"] },
   }),
@@ -286,8 +300,13 @@ export const routes = {
     pathParameters: codeFilePath,
     answer: codeFileSchema,
     statuses: { 202: "The code file, `withdrawing` or, when it held no codes, `withdrawn`." },
+    audit: "code-file.withdraw",
     refusals: ["promocode-not-found", "code-file-not-found", "code-file-loading"],
-    needs: { table: ["GetItem", "Query", "UpdateItem"], rejects: ["GetObject"], queues: ["withdrawals"] },
+    needs: {
+      table: ["GetItem", "PutItem", "Query", "UpdateItem"],
+      rejects: ["GetObject"],
+      queues: ["withdrawals"],
+    },
   }),
 
   allocateCode: route({
@@ -378,6 +397,7 @@ export const routes = {
     statuses: { 201: "The audience and where to send its file." },
     location: true,
     idempotency: "recorded",
+    audit: "audience.announce",
     refusals: ["promocode-not-found", "not-personalized", "promotion-not-active", "promotion-archived"],
     needs: { table: recorded, audiences: ["PutObject"] },
   }),
@@ -428,6 +448,7 @@ export const routes = {
     statuses: { 202: "The export is queued: follow `Location`." },
     location: true,
     idempotency: "recorded",
+    audit: "export.request",
     refusals: ["promocode-not-found"],
     needs: { table: recorded, queues: ["exports"] },
   }),
@@ -444,6 +465,7 @@ export const routes = {
     statuses: { 202: "The export is queued: follow `Location`." },
     location: true,
     idempotency: "recorded",
+    audit: "export.request",
     refusals: ["promocode-not-found", "code-file-not-found"],
     needs: { table: recorded, queues: ["exports"] },
   }),
@@ -458,6 +480,20 @@ export const routes = {
     statuses: { 200: "The export." },
     refusals: ["export-not-found"],
     needs: { table: ["GetItem"], exports: ["GetObject"] },
+  }),
+
+  listAuditEntries: route({
+    method: "GET",
+    path: "/v1/audit",
+    summary: "List who changed what, and when",
+    description: auditNotes,
+    tag: "Audit",
+    scopes: [],
+    query: listAuditEntriesQuery,
+    answer: pageOf(auditEntrySchema),
+    statuses: { 200: "A page of entries, newest first." },
+    refusals: ["invalid-cursor"],
+    needs: { table: ["GetItem", "PutItem", "Query"] },
   }),
 
   reportHealth: route({

@@ -26,8 +26,7 @@ export const newPromocode = (
     updatedAt: now.toISOString(),
   };
   if (body.code !== undefined) return { ...common, type: "global", code: body.code };
-  const { allocationMethod, defaultCode, onExhausted, lowPoolThreshold, lowPoolPercent } =
-    body.uniqueCodes ?? {};
+  const { allocationMethod, defaultCode, onExhausted, lowPoolThreshold } = body.uniqueCodes ?? {};
   return {
     ...common,
     type: "personalized",
@@ -36,7 +35,6 @@ export const newPromocode = (
       defaultCode: defaultCode ?? generateCode(),
       onExhausted: onExhausted ?? "default",
       ...(lowPoolThreshold !== undefined && { lowPoolThreshold }),
-      ...(lowPoolPercent !== undefined && { lowPoolPercent }),
     },
     salt: randomBytes(8).toString("hex"),
     base: undefined,

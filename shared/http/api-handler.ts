@@ -5,6 +5,7 @@ import type { Route } from "../contract/route.ts";
 import type { Answer } from "./answer.ts";
 import { answerFormat } from "./answer-format.ts";
 import type { ApiContext } from "./api-middleware.ts";
+import { auditTrail } from "./audit-trail.ts";
 import { callContext } from "./call-context.ts";
 import { recordedAnswers } from "./idempotency.ts";
 import { outcomeLog } from "./outcome-log.ts";
@@ -35,7 +36,8 @@ const timeForProblem = 250;
 
 /**
  * A Lambda function for one route: `answer` gets a parsed call and answers with `ok`, `created` or `accepted`, or
- * throws a `Failure`. Everything else of HTTP happens here: scopes, parsing, idempotency, problems, headers, the log.
+ * throws a `Failure`. Everything else of HTTP happens here: scopes, parsing, idempotency, the audit
+ * trail, problems, headers, the log.
  */
 export const apiHandler = <
   Path extends z.ZodType,
@@ -57,6 +59,7 @@ export const apiHandler = <
     .use(callContext(route))
     .use(parsedCall(route))
     .use(recordedAnswers(route))
+    .use(auditTrail(route))
     .use(answerFormat(route))
     .handler(async (_event, { call }) =>
       answer({

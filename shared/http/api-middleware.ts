@@ -17,6 +17,8 @@ export interface ApiCall {
   readonly freshUlid: string;
   /** Set once an Idempotency-Key's record was taken for this call. */
   readonly attempt?: Attempt;
+  /** Set once the change is on record in the audit trail. */
+  readonly auditId?: string;
 }
 
 /** Lambda's context with the call on it, the only place where middy lets a middleware hand something to the handler. */

@@ -78,5 +78,6 @@ export const listPage = async ({
   return { items: items.slice(0, limit), nextCursor: await encodeCursor(list, String(last.sk)) };
 };
 
-const rightBefore = (sortKey: string): string =>
+/** Sorts right before a sort key, of printable ASCII, and behind all that come before it. */
+export const rightBefore = (sortKey: string): string =>
   `${sortKey.slice(0, -1)}${String.fromCharCode(sortKey.charCodeAt(sortKey.length - 1) - 1)}\u007f`;

@@ -41,7 +41,6 @@ const itemSchema = z.discriminatedUnion("type", [
     defaultCode: z.string(),
     onExhausted: z.enum(["default", "refuse"]),
     lowPoolThreshold: z.number().optional(),
-    lowPoolPercent: z.number().optional(),
     salt: z.string().length(16),
     base: z.number().optional(),
     lastGeneration: z.number(),
@@ -53,7 +52,7 @@ const promocodeOf = (item: PromocodeItem): StoredPromocode => {
   const { promocodeId, promotionId, createdAt, updatedAt } = item;
   const common = { promocodeId, promotionId, createdAt, updatedAt };
   if (item.type === "global") return { ...common, type: item.type, code: item.code };
-  const { allocationMethod, defaultCode, onExhausted, lowPoolThreshold, lowPoolPercent } = item;
+  const { allocationMethod, defaultCode, onExhausted, lowPoolThreshold } = item;
   return {
     ...common,
     type: item.type,
@@ -62,7 +61,6 @@ const promocodeOf = (item: PromocodeItem): StoredPromocode => {
       defaultCode,
       onExhausted,
       ...(lowPoolThreshold !== undefined && { lowPoolThreshold }),
-      ...(lowPoolPercent !== undefined && { lowPoolPercent }),
     },
     salt: item.salt,
     base: item.base,

@@ -56,6 +56,8 @@ export const partitions = {
   customer: (customerId: string): string => `${customerPartitionPrefix}${customerId}`,
   audiencesOf: (promocodeId: string): string => `audiences#${promocodeId}`,
   apiKeys: "keys",
+  /** `month` such as `2026-11`: no partition grows for ever. */
+  auditOf: (month: string): string => `audit#${month}`,
 } as const;
 
 export const keys = {
@@ -113,6 +115,7 @@ export const keys = {
     sk: audienceId,
   }),
   apiKey: (keyId: string): Key => ({ pk: partitions.apiKeys, sk: keyId }),
+  auditEntry: (month: string, auditId: string): Key => ({ pk: partitions.auditOf(month), sk: auditId }),
   /** `digest` stands for the caller's key id, the route and the Idempotency-Key. */
   idempotency: (digest: string): Key => ({ pk: `idempotency#${digest}`, sk: "head" }),
   cursorSecret: (): Key => ({ pk: "secrets", sk: "cursor" }),

@@ -95,7 +95,6 @@ describe.each(engines)("promocodes on $name", ({ start }) => {
       defaultCode: "SORRY",
       onExhausted: "refuse",
       lowPoolThreshold: 7,
-      lowPoolPercent: 10,
     };
 
     const promocode = await aPool(await aPromotion(), { promocodeId: "mine", uniqueCodes });
@@ -164,7 +163,6 @@ describe.each(engines)("promocodes on $name", ({ start }) => {
       "/uniqueCodes/allocationMethod",
     ],
     [{ type: "personalized", uniqueCodes: { lowPoolThreshold: -1 } }, "/uniqueCodes/lowPoolThreshold"],
-    [{ type: "personalized", uniqueCodes: { lowPoolPercent: 101 } }, "/uniqueCodes/lowPoolPercent"],
   ])("refuse %j and say where it is wrong", async (body, pointer) => {
     const promotionId = await aPromotion();
 
@@ -176,7 +174,7 @@ describe.each(engines)("promocodes on $name", ({ start }) => {
 
   it("change only in the settings that are named", async () => {
     const before = await aPool(await aPromotion(), {
-      uniqueCodes: { defaultCode: "OLD", lowPoolThreshold: 5, lowPoolPercent: 3 },
+      uniqueCodes: { defaultCode: "OLD", lowPoolThreshold: 5 },
     });
 
     const { status, body } = await call("updatePromocode", {
@@ -190,7 +188,6 @@ describe.each(engines)("promocodes on $name", ({ start }) => {
       defaultCode: "OLD",
       onExhausted: "refuse",
       lowPoolThreshold: 5,
-      lowPoolPercent: 3,
     });
     expect(body.pool).toBeDefined();
   });

@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -10,7 +13,7 @@ import {
 } from "@aws-sdk/client-api-gateway";
 import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { mockClient } from "aws-sdk-client-mock";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { help, parseKeysArguments } from "../../../commands/keys/arguments.ts";
 import { findPlace, type Place } from "../../../commands/keys/place.ts";
 import { runKeys } from "../../../commands/keys/run-keys.ts";
@@ -152,6 +155,22 @@ describe("on a stage, a key", () => {
     previous: [],
     createdAt: now.toISOString(),
   };
+  let identities: Server;
+  beforeAll(async () => {
+    identities = createServer((_request, response) => {
+      const Arn = "arn:aws:sts::123456789012:assumed-role/Operations/ada";
+      response.end(JSON.stringify({ GetCallerIdentityResponse: { GetCallerIdentityResult: { Arn } } }));
+    }).listen(0, "127.0.0.1");
+    await once(identities, "listening");
+    const { port } = identities.address() as AddressInfo;
+    vi.stubEnv("AWS_ENDPOINT_URL_STS", `http://127.0.0.1:${port}/`);
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "id");
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
+  });
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    identities.close();
+  });
   const run = (...given: string[]) => {
     const command = parseKeysArguments(given);
     if (command === "help") throw new Error("not a command");
@@ -185,7 +204,7 @@ describe("on a stage, a key", () => {
       keyType: "API_KEY",
     });
     expect(JSON.stringify(gateway.calls().map(({ args }) => args[0].input))).not.toContain(secret);
-    expect(JSON.stringify(table.commandCalls(PutCommand)[0]?.args[0].input)).not.toContain(secret);
+    expect(JSON.stringify(table.calls().map(({ args }) => args[0].input))).not.toContain(secret);
   });
 
   it("that the gateway does not take is not left behind", async () => {
@@ -194,6 +213,7 @@ describe("on a stage, a key", () => {
     await expect(run("create", "--name", "crm", "--scopes", "read")).rejects.toThrow("LimitExceeded");
 
     expect(table.commandCalls(UpdateCommand)[0]?.args[0].input.UpdateExpression).toContain("revokedAt");
+    expect(endings()).toMatchObject([{ ":outcome": "failed" }]);
   });
 
   it("that is revoked is struck out of the gateway", async () => {
@@ -219,6 +239,55 @@ describe("on a stage, a key", () => {
     expect(text).toContain("2026-11-23T10:00:00.000Z");
     expect((value as { secret: string }).secret).toMatch(/^cwk_/);
     expect(gateway.calls()).toEqual([]);
+  });
+
+  const beginnings = () =>
+    table
+      .commandCalls(PutCommand)
+      .map(({ args }) => args[0].input.Item)
+      .filter((item) => item?.auditId !== undefined);
+  const endings = () =>
+    table
+      .commandCalls(UpdateCommand)
+      .map(({ args }) => args[0].input.ExpressionAttributeValues)
+      .filter((values) => values?.[":outcome"] !== undefined);
+
+  it.each([
+    [["create", "--name", "crm", "--scopes", "read"], "key.create", { name: "crm", scopes: ["read"] }],
+    [["rotate", "key_1", "--grace", "1h"], "key.rotate", { graceSeconds: 3_600 }],
+    [["revoke", "key_1"], "key.revoke", {}],
+  ])("is not changed by %j without an entry in the audit trail", async (given, action, fields) => {
+    gateway.on(GetApiKeysCommand).resolves({ items: [] });
+    gateway.on(CreateApiKeyCommand).resolves({ id: "gateway-id" });
+
+    const { value } = await run(...given);
+
+    const operator = expect.stringMatching(
+      /^arn:aws:sts::123456789012:assumed-role\/Operations\/ada \(.+@.+\)$/,
+    );
+    expect(beginnings()).toMatchObject([{ action, operator, keyId: null, outcome: "begun", fields }]);
+    expect(endings()).toMatchObject([
+      { ":outcome": "done", ":targets": { keyId: (value as { keyId: string }).keyId } },
+    ]);
+
+    table.reset();
+    gateway.reset();
+    table.on(PutCommand).rejects(new Error("the table does not answer"));
+
+    await expect(run(...given)).rejects.toThrow("the table does not answer");
+    expect(table.commandCalls(UpdateCommand)).toEqual([]);
+    expect(table.commandCalls(PutCommand).every(({ args }) => args[0].input.Item?.auditId)).toBe(true);
+    expect(gateway.calls()).toEqual([]);
+  });
+
+  it("can be revoked when nobody says who is asking", async () => {
+    vi.stubEnv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9/");
+    gateway.on(GetApiKeysCommand).resolves({ items: [] });
+
+    const { text } = await run("revoke", "key_1");
+
+    expect(text).toContain("Revoked key_1");
+    expect(beginnings()[0]?.operator).toMatch(/^AWS identity not known \(.+@.+\)$/);
   });
 
   it("is listed in columns", async () => {

@@ -14,6 +14,12 @@ import {
   refusedApiCall,
 } from "../../support/api-call.ts";
 
+// Whether a change is on record is asked of real engines, in test/integration/audit.test.ts.
+vi.mock("../../../shared/storage/audit-trail.ts", () => ({
+  beginAudit: async () => "adt_1",
+  endAudit: async () => {},
+}));
+
 const promotion = {
   promotionId: "prm_1",
   name: "Autumn sale",
