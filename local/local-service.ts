@@ -1,4 +1,4 @@
-import { appendFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,6 @@ import { buildStack } from "./build.ts";
 import { createFirstKey } from "./create-first-key.ts";
 import { type DynamoDbEngine, startDynoxide } from "./dynamodb/engine.ts";
 import { ensureTable } from "./dynamodb/tables.ts";
-import { type DeliveredEvent, startEventBridge } from "./event-bus/event-bridge-server.ts";
 import { bucketNotifications, connectQueues } from "./events/bucket-notifications.ts";
 import { openCheckpoints } from "./events/checkpoints.ts";
 import { type EventSource, startQueueSource } from "./events/queue-source.ts";
@@ -21,7 +20,7 @@ import { openQueueStore } from "./queues/queue-store.ts";
 import { startSqsServer } from "./queues/sqs-server.ts";
 import { type S3BucketOptions, type S3Options, type S3Server, startS3 } from "./s3/server.ts";
 import { readState, stateSchema, writePrivateJson } from "./state-file.ts";
-import type { StackFacts, TableFacts } from "./template/facts.ts";
+import type { FunctionFacts, StackFacts, TableFacts } from "./template/facts.ts";
 import { readTemplate } from "./template/read-template.ts";
 
 export interface LocalServiceOptions {
@@ -37,10 +36,13 @@ export interface LocalServiceOptions {
   readonly stack?: string;
   /** Makes the first API key and answers its secret. @default the service's own way */
   readonly createKey?: (surroundings: KeySurroundings) => Promise<string>;
+  /** Where a function finds DynamoDB, S3 and the rest, for whoever listens in between. @default where they are */
+  readonly endpointsOf?: (
+    facts: FunctionFacts,
+    endpoints: FunctionRuntime["endpoints"],
+  ) => Promise<FunctionRuntime["endpoints"]>;
   /** Told before a build begins: it takes a while. */
   readonly onBuild?: () => void;
-  /** Told of every event on the service's bus, after it was written down. */
-  readonly onEvent?: (event: DeliveredEvent) => void;
 }
 
 /** What is needed to write into the service's table from outside. */
@@ -74,8 +76,6 @@ export interface LocalService {
   readonly endpoints: Endpoints;
   /** Logs of the functions, one file each. */
   readonly logDirectory: string;
-  /** Every event on the service's bus, a JSON line each. */
-  readonly eventsFile: string;
   /** True when functions and template were built in this start. */
   readonly rebuilt: boolean;
   /** Resolves when the DynamoDB engine ends by itself: nothing works any more then. */
@@ -136,18 +136,6 @@ async function start(options: Settings, cleanUp: CleanUp): Promise<LocalService>
   cleanUp.add(() => queues.close());
   sqs.serve(queues);
 
-  const eventsFile = join(directory, "events.jsonl");
-  const eventBridge = await cleanUp.owning(
-    startEventBridge({
-      region,
-      buses: facts.eventBuses.map(({ name }) => name),
-      onEvent: (event) => {
-        appendFileSync(eventsFile, `${JSON.stringify(event)}\n`);
-        options.onEvent?.(event);
-      },
-    }),
-    (server) => server.close(),
-  );
   const [{ created, streamArn }, s3] = await Promise.all([
     ensureTable(engine, table),
     cleanUp.owning(
@@ -173,15 +161,13 @@ async function start(options: Settings, cleanUp: CleanUp): Promise<LocalService>
   const runtime: FunctionRuntime = {
     region,
     credentials,
-    endpoints: {
-      dynamodb: engine.endpoint,
-      s3: s3.endpoint,
-      sqs: sqs.endpoint,
-      eventBridge: eventBridge.endpoint,
-    },
+    endpoints: { dynamodb: engine.endpoint, s3: s3.endpoint, sqs: sqs.endpoint },
   };
   const logDirectory = join(directory, "logs");
-  const functions = localFunctions(facts, runtime, logDirectory);
+  const functions = await localFunctions(facts, logDirectory, async (each) => {
+    const endpoints = (await options.endpointsOf?.(each, runtime.endpoints)) ?? runtime.endpoints;
+    return { ...runtime, endpoints };
+  });
   const invoke: Invoke = (arn, event) => functionAt(functions, arn).invoke(event);
 
   const createKey = options.createKey ?? createFirstKey;
@@ -237,7 +223,6 @@ async function start(options: Settings, cleanUp: CleanUp): Promise<LocalService>
   return {
     endpoints,
     logDirectory,
-    eventsFile,
     rebuilt: built.rebuilt,
     engineGone: engine.gone,
     close: () => {
@@ -280,16 +265,7 @@ function lockDirectory(directory: string) {
 
 /** Removes the service's own data by name and nothing else: the directory may be anybody's. */
 function wipe(directory: string): void {
-  for (const name of [
-    "checkpoints",
-    "dynamodb",
-    "endpoints.json",
-    "events.jsonl",
-    "logs",
-    "queues",
-    "s3",
-    "state.json",
-  ])
+  for (const name of ["checkpoints", "dynamodb", "endpoints.json", "logs", "queues", "s3", "state.json"])
     rmSync(join(directory, name), { recursive: true, force: true });
 }
 
@@ -321,11 +297,11 @@ async function startS3Again(port: number | undefined, options: S3Options): Promi
   return startS3(free ? { ...options, port } : options);
 }
 
-function localFunctions(
+async function localFunctions(
   facts: StackFacts,
-  runtime: FunctionRuntime,
   logDirectory: string,
-): Map<string, LocalFunction> {
+  runtimeOf: (facts: FunctionFacts) => Promise<FunctionRuntime>,
+): Promise<Map<string, LocalFunction>> {
   const ofGateway = new Set(
     facts.api.methods.flatMap((method) => [
       method.functionArn,
@@ -340,8 +316,9 @@ function localFunctions(
   const functions = new Map<string, LocalFunction>();
   for (const each of facts.functions) {
     const environments = ofGateway.has(each.arn) ? "shared" : concurrency.get(each.arn);
-    if (environments !== undefined)
-      functions.set(each.arn, new LocalFunction({ facts: each, runtime, logDirectory, environments }));
+    if (environments === undefined) continue;
+    const runtime = await runtimeOf(each);
+    functions.set(each.arn, new LocalFunction({ facts: each, runtime, logDirectory, environments }));
   }
   return functions;
 }
