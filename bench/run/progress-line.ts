@@ -3,6 +3,8 @@ import colors from "picocolors";
 /** One line that tells what is being done: redrawn in place on a terminal, left out elsewhere. */
 export interface ProgressLine {
   show(text: string, done?: number): void;
+  /** Takes the line away. */
+  clear(): void;
   /** Takes the line away and leaves this one for good. */
   leave(text: string): void;
 }
@@ -25,6 +27,9 @@ export const progressLine = (output: Output = process.stderr): ProgressLine => (
     // A line that wraps could not be taken away again.
     const room = (output.columns ?? 80) - bar.length - 1;
     output.write(`${clearLine}${colors.dim(bar)}${text.slice(0, Math.max(0, room))}`);
+  },
+  clear: () => {
+    if (output.isTTY) output.write(clearLine);
   },
   leave: (text) => {
     output.write(`${output.isTTY ? clearLine : ""}${text}\n`);

@@ -30,6 +30,18 @@ const outputsSchema = z.record(
 
 /** Finds the service whose keys are meant. `directory` is the project's. Throws `UsageError` with what to do. */
 export const findPlace = (
+  given: PlaceArguments,
+  directory: string,
+  defaultRegion: string | undefined,
+): Place => {
+  const place = findService(given, directory, defaultRegion);
+  if (given.table !== undefined && given.usagePlan === undefined)
+    throw new UsageError("Say which usage plan limits the keys: --usage-plan <id>, an output of the stack.");
+  return place;
+};
+
+/** The same for a command that has nothing to do with keys, so that a table is enough. */
+export const findService = (
   { directory: dataDirectory, stage, table, region, usagePlan }: PlaceArguments,
   directory: string,
   defaultRegion: string | undefined,
@@ -37,10 +49,6 @@ export const findPlace = (
   if (table !== undefined) {
     const chosen = region ?? defaultRegion;
     if (chosen === undefined) throw new UsageError("Say where the table is: --region <region>.");
-    if (usagePlan === undefined)
-      throw new UsageError(
-        "Say which usage plan limits the keys: --usage-plan <id>, an output of the stack.",
-      );
     return deployed(`table ${table}`, { table, region: chosen, usagePlan });
   }
   return stage === undefined
@@ -74,7 +82,7 @@ const stagePlace = (stage: string, region: string | undefined, directory: string
   const file = join(directory, "cdk-outputs.json");
   if (!existsSync(file))
     throw new UsageError(
-      `cdk-outputs.json is not here: "npm run deploy -- --context stage=${stage}" writes it. Or name --table, --region and --usage-plan.`,
+      `cdk-outputs.json is not here: "npm run deploy -- --context stage=${stage}" writes it. Or name the service by its stack's outputs, as --help shows.`,
     );
   const outputs = outputsSchema.parse(JSON.parse(readFileSync(file, "utf8")))[`Codewell-${stage}`];
   if (!outputs)
@@ -88,11 +96,11 @@ const stagePlace = (stage: string, region: string | undefined, directory: string
 
 const deployed = (
   name: string,
-  { table, region, usagePlan }: { table: string; region: string; usagePlan: string },
+  { table, region, usagePlan }: { table: string; region: string; usagePlan: string | undefined },
 ): Place => ({
   name,
   environment: { TABLE_NAME: table, AWS_REGION: region },
-  usagePlan: { usagePlanId: usagePlan, region },
+  usagePlan: usagePlan === undefined ? undefined : { usagePlanId: usagePlan, region },
 });
 
 /** From `https://abcdef.execute-api.eu-west-1.amazonaws.com/dev`. */

@@ -5,6 +5,7 @@ import { codeFileStatuses, type FileFailureCode, fileFailureCodes } from "../con
 import { codeFileNotFound } from "../domain/failures.ts";
 import { dynamoDb, tableName } from "./client.ts";
 import { listPage } from "./list-page.ts";
+import { queryAll } from "./query-all.ts";
 import { keys, partitions, prefixes } from "./table.ts";
 
 const checkpointSchema = z.object({
@@ -148,6 +149,11 @@ export const codeFiles = {
       cursor,
     });
     return { ...page, items: page.items.map(codeFileOf) };
+  },
+
+  /** All of the promocode's files, strongly consistent. */
+  async all(promocodeId: string): Promise<readonly StoredCodeFile[]> {
+    return (await queryAll(partitions.promocode(promocodeId), prefixes.codeFile)).map(codeFileOf);
   },
 
   /** The announced upload is there: only the first version counts. Answers the file as it is after this. */

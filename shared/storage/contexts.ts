@@ -119,3 +119,17 @@ export const contextsOf = async (
     );
   return contexts;
 };
+
+/** Those of these different ids under which no context is stored, strongly consistent. */
+export const unknownContexts = async (
+  promocodeId: string,
+  ids: readonly string[],
+): Promise<readonly string[]> => {
+  const named = ids.filter((id) => id !== "");
+  const items = await batchGet(
+    named.map((id) => keys.context(promocodeId, id)),
+    { consistent: true },
+  );
+  const stored = new Set(items.map((item) => contextItemSchema.parse(item).contextId));
+  return named.filter((id) => !stored.has(id));
+};

@@ -8,6 +8,7 @@ import { cellRange, cutOf } from "../../shared/pool/loading/cut.ts";
 import { SortedCodes } from "../../shared/pool/loading/sorted-codes.ts";
 import { type CellItem, newCellItem } from "../../shared/storage/cells.ts";
 import { dynamoDb, tableName } from "../../shared/storage/client.ts";
+import type { StoredCodeFile } from "../../shared/storage/code-files.ts";
 import { generationItem } from "../../shared/storage/generations.ts";
 import { keys } from "../../shared/storage/table.ts";
 
@@ -33,16 +34,17 @@ export const aPromocode = async (
     createdAt: "2026-11-23T00:00:00.000Z",
     updatedAt: "2026-11-23T00:00:00.000Z",
   };
+  const { uniqueCodes, ...head } = promocode;
   await dynamoDb.send(
     new PutCommand({
       TableName: tableName(),
-      Item: { ...keys.promocode(promocode.promocodeId), ...promocode },
+      Item: { ...keys.promocode(promocode.promocodeId), ...head, ...uniqueCodes, createdBy: "a test" },
     }),
   );
   return promocode;
 };
 
-/** Publishes the codes as the promocode's next generation, the way the loader cuts them. */
+/** Publishes the codes as the promocode's next generation, the way the loader cuts them, with a record of the file. */
 export const publish = async (
   promocode: PersonalizedPromocode,
   codes: readonly string[],
@@ -85,6 +87,34 @@ export const publish = async (
     cellsPerShard: cut.cellsPerShard,
     status: "published",
   };
+  const file: StoredCodeFile = {
+    fileId: generation.fileId,
+    promocodeId,
+    fileName: "codes.csv",
+    source: "drop",
+    status: "ready",
+    objectKey: `promocodes/${promocodeId}/codes.csv`,
+    versionId: null,
+    attempt: 1,
+    generation: number,
+    rowsRead: codes.length,
+    codes: generation.codes,
+    duplicatesInFile: 0,
+    duplicatesInPool: 0,
+    rejected: 0,
+    header: null,
+    problems: [],
+    failureCode: null,
+    failureMessage: null,
+    createdAt: "2026-11-23T00:00:00.000Z",
+    loadedAt: "2026-11-23T00:00:01.000Z",
+  };
+  await dynamoDb.send(
+    new PutCommand({
+      TableName: tableName(),
+      Item: { ...keys.codeFile(promocodeId, file.fileId), ...file },
+    }),
+  );
   await dynamoDb.send(
     new PutCommand({ TableName: tableName(), Item: generationItem(promocodeId, generation) }),
   );
