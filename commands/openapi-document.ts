@@ -1,6 +1,13 @@
 import { extendZodWithOpenApi, OpenAPIRegistry, OpenApiGeneratorV31 } from "@asteasolutions/zod-to-openapi";
 import * as z from "zod";
 import { idempotencyKeySchema } from "../shared/contract/conventions.ts";
+import {
+  deliveredEventSchema,
+  deliveredExample,
+  type EventName,
+  eventNames,
+  events,
+} from "../shared/contract/events.ts";
 import { type ProblemCode, problemByCode, problemSchema } from "../shared/contract/problems.ts";
 import type { Route } from "../shared/contract/route.ts";
 import { routes } from "../shared/contract/routes.ts";
@@ -21,6 +28,7 @@ export const openApiDocument = (version: string): object => {
       "`cwk_…`, made with `npm run keys -- create`. Carries the scopes `admin`, `allocate` or `read`.",
   });
   for (const [name, route] of Object.entries<Route>(routes)) registry.registerPath(operation(name, route));
+  for (const name of eventNames) registry.registerWebhook(webhook(name));
   const document = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: "3.1.0",
     info: {
@@ -30,9 +38,12 @@ export const openApiDocument = (version: string): object => {
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: ".", description: "The service that this description came from." }],
-    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
+    tags: Object.entries({ ...tags, Events: aboutEvents }).map(([name, description]) => ({
+      name,
+      description,
+    })),
   });
-  return withPlainPatterns(document) as object;
+  return withPlainPatterns(eventsLast(document)) as object;
 };
 
 const overview = `Codewell hands out promotion codes: one shared code for everyone, or unique codes out of a pool, each to one customer only.
@@ -68,6 +79,28 @@ const tags: Readonly<Record<Route["tag"], string>> = {
   Audit: "Who changed what, and when.",
   Service: "Always there, without a key.",
 };
+
+const aboutEvents =
+  "What the service puts on its EventBridge bus. The bodies are what a rule's targets get, an API destination among them.";
+
+/** An event as a consumer gets it over HTTP, from a rule with an API destination. */
+const webhook = (name: EventName): Parameters<OpenAPIRegistry["registerWebhook"]>[0] => ({
+  method: "post",
+  path: name,
+  operationId: `on${name}`,
+  tags: ["Events"],
+  summary: name,
+  description: events[name].when,
+  request: {
+    body: {
+      required: true,
+      content: {
+        "application/json": { schema: deliveredEventSchema(name), example: deliveredExample(name) },
+      },
+    },
+  },
+  responses: { 200: { description: "The consumer has it." } },
+});
 
 const operation = (name: string, route: Route): Parameters<OpenAPIRegistry["registerPath"]>[0] => ({
   method: route.method.toLowerCase() as "get",
@@ -173,6 +206,15 @@ const refusals = (route: Route): Responses => {
       },
     ]),
   );
+};
+
+/** The generator begins with the webhooks, and a reader with the calls. */
+const eventsLast = (document: ReturnType<OpenApiGeneratorV31["generateDocument"]>) => {
+  const { webhooks, ...calls } = document;
+  const isEvent = ([name]: [string, unknown]) => eventNames.some((event) => event === name);
+  const schemas = Object.entries(document.components?.schemas ?? {});
+  const ordered = [...schemas.filter((one) => !isEvent(one)), ...schemas.filter(isEvent)];
+  return { ...calls, components: { ...document.components, schemas: Object.fromEntries(ordered) }, webhooks };
 };
 
 /**

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { appendFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,6 +6,7 @@ import { buildStack } from "./build.ts";
 import { createFirstKey } from "./create-first-key.ts";
 import { type DynamoDbEngine, startDynoxide } from "./dynamodb/engine.ts";
 import { ensureTable } from "./dynamodb/tables.ts";
+import { type DeliveredEvent, startEventBridge } from "./event-bus/event-bridge-server.ts";
 import { bucketNotifications, connectQueues } from "./events/bucket-notifications.ts";
 import { openCheckpoints } from "./events/checkpoints.ts";
 import { type EventSource, startQueueSource } from "./events/queue-source.ts";
@@ -43,6 +44,8 @@ export interface LocalServiceOptions {
   ) => Promise<FunctionRuntime["endpoints"]>;
   /** Told before a build begins: it takes a while. */
   readonly onBuild?: () => void;
+  /** Told of every event on the service's bus, after it was written down. */
+  readonly onEvent?: (event: DeliveredEvent) => void;
 }
 
 /** What is needed to write into the service's table from outside. */
@@ -76,6 +79,8 @@ export interface LocalService {
   readonly endpoints: Endpoints;
   /** Logs of the functions, one file each. */
   readonly logDirectory: string;
+  /** Every event on the service's bus, a JSON line each. */
+  readonly eventsFile: string;
   /** True when functions and template were built in this start. */
   readonly rebuilt: boolean;
   /** Resolves when the DynamoDB engine ends by itself: nothing works any more then. */
@@ -136,6 +141,18 @@ async function start(options: Settings, cleanUp: CleanUp): Promise<LocalService>
   cleanUp.add(() => queues.close());
   sqs.serve(queues);
 
+  const eventsFile = join(directory, "events.jsonl");
+  const eventBridge = await cleanUp.owning(
+    startEventBridge({
+      region,
+      buses: facts.eventBuses.map(({ name }) => name),
+      onEvent: (event) => {
+        appendFileSync(eventsFile, `${JSON.stringify(event)}\n`);
+        options.onEvent?.(event);
+      },
+    }),
+    (server) => server.close(),
+  );
   const [{ created, streamArn }, s3] = await Promise.all([
     ensureTable(engine, table),
     cleanUp.owning(
@@ -161,7 +178,12 @@ async function start(options: Settings, cleanUp: CleanUp): Promise<LocalService>
   const runtime: FunctionRuntime = {
     region,
     credentials,
-    endpoints: { dynamodb: engine.endpoint, s3: s3.endpoint, sqs: sqs.endpoint },
+    endpoints: {
+      dynamodb: engine.endpoint,
+      s3: s3.endpoint,
+      sqs: sqs.endpoint,
+      eventBridge: eventBridge.endpoint,
+    },
   };
   const logDirectory = join(directory, "logs");
   const functions = await localFunctions(facts, logDirectory, async (each) => {
@@ -223,6 +245,7 @@ async function start(options: Settings, cleanUp: CleanUp): Promise<LocalService>
   return {
     endpoints,
     logDirectory,
+    eventsFile,
     rebuilt: built.rebuilt,
     engineGone: engine.gone,
     close: () => {
@@ -265,7 +288,16 @@ function lockDirectory(directory: string) {
 
 /** Removes the service's own data by name and nothing else: the directory may be anybody's. */
 function wipe(directory: string): void {
-  for (const name of ["checkpoints", "dynamodb", "endpoints.json", "logs", "queues", "s3", "state.json"])
+  for (const name of [
+    "checkpoints",
+    "dynamodb",
+    "endpoints.json",
+    "events.jsonl",
+    "logs",
+    "queues",
+    "s3",
+    "state.json",
+  ])
     rmSync(join(directory, name), { recursive: true, force: true });
 }
 

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import pc from "picocolors";
+import { eventLine } from "./event-line.ts";
 import { type LocalService, startLocalService } from "./local-service.ts";
 import { welcome } from "./welcome.ts";
 
@@ -48,6 +49,7 @@ async function run(options: { fresh: boolean; port: number; host: string; direct
     ...rest,
     ...(directory === undefined ? {} : { directory }),
     onBuild: () => console.log(pc.dim("Building functions and stack, because their sources changed …")),
+    onEvent: (event) => console.log(eventLine(event)),
   });
   // Counted from the start of the process, so that the loader's time is in it.
   console.log(welcome(service, performance.now() / 1_000));

@@ -2,7 +2,7 @@ import pc from "picocolors";
 import type { LocalService } from "./local-service.ts";
 
 /** What a newcomer needs: where it is, the key, and the first three commands. */
-export function welcome({ endpoints, logDirectory }: LocalService, seconds: number): string {
+export function welcome({ endpoints, logDirectory, eventsFile }: LocalService, seconds: number): string {
   const { apiUrl, apiKey, s3, dynamodb } = endpoints;
   const command = (comment: string, ...lines: string[]) => [pc.dim(`  # ${comment}`), ...lines, ""];
   const key = `-H "X-API-KEY: $KEY"`;
@@ -15,6 +15,7 @@ export function welcome({ endpoints, logDirectory }: LocalService, seconds: numb
     `  ${pc.dim("S3")}        ${s3.endpoint}  ${pc.dim(`drop files into ${s3.uploadsBucket}/promocodes/<promocodeId>/, audiences into …/audiences/<promocodeId>/`)}`,
     `  ${pc.dim("DynamoDB")}  ${dynamodb.endpoint}  ${pc.dim(`table ${dynamodb.tableName}`)}`,
     `  ${pc.dim("Logs")}      ${logDirectory}`,
+    `  ${pc.dim("Events")}    ${eventsFile}  ${pc.dim("and here, as they happen")}`,
     "",
     pc.bold("The first three commands:"),
     "",

@@ -19,7 +19,12 @@ export interface LocalFunctionOptions {
 export interface FunctionRuntime {
   readonly region: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
-  readonly endpoints: { readonly dynamodb: string; readonly s3: string; readonly sqs: string };
+  readonly endpoints: {
+    readonly dynamodb: string;
+    readonly s3: string;
+    readonly sqs: string;
+    readonly eventBridge: string;
+  };
 }
 
 /** A function of the stack: its built bundle, started at the first call and kept, as Lambda keeps its environments. */
@@ -123,6 +128,7 @@ function environmentOf({ facts, runtime }: LocalFunctionOptions): Record<string,
     AWS_ENDPOINT_URL_DYNAMODB: runtime.endpoints.dynamodb,
     AWS_ENDPOINT_URL_S3: runtime.endpoints.s3,
     AWS_ENDPOINT_URL_SQS: runtime.endpoints.sqs,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: runtime.endpoints.eventBridge,
     // The SDK's advice to leave Node 20 is for us, not for every function's log.
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
   };

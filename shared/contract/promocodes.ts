@@ -20,10 +20,23 @@ const lowPoolThreshold = z
   .int()
   .min(0)
   .max(1_000_000_000)
-  .describe("Codes left at which the pool counts as low.");
+  .describe("Codes left at which the pool counts as low: the event `PoolLow` tells it, once.");
+const lowPoolPercent = z
+  .int()
+  .min(0)
+  .max(100)
+  .describe(
+    "The same in percent of `pool.total`. Both may be set: each is told for itself, an early warning and a late one.",
+  );
 
 export const uniqueCodesSchema = z
-  .strictObject({ allocationMethod, defaultCode, onExhausted, lowPoolThreshold: lowPoolThreshold.optional() })
+  .strictObject({
+    allocationMethod,
+    defaultCode,
+    onExhausted,
+    lowPoolThreshold: lowPoolThreshold.optional(),
+    lowPoolPercent: lowPoolPercent.optional(),
+  })
   .meta({ id: "UniqueCodes" });
 
 /** How a personalized promocode hands out its unique codes. */
@@ -88,6 +101,7 @@ const uniqueCodesSettings = z.strictObject({
   defaultCode: defaultCode.optional(),
   onExhausted: onExhausted.optional(),
   lowPoolThreshold: lowPoolThreshold.optional(),
+  lowPoolPercent: lowPoolPercent.optional(),
 });
 
 export const createPromocodeBody = z

@@ -26,7 +26,8 @@ export const newPromocode = (
     updatedAt: now.toISOString(),
   };
   if (body.code !== undefined) return { ...common, type: "global", code: body.code };
-  const { allocationMethod, defaultCode, onExhausted, lowPoolThreshold } = body.uniqueCodes ?? {};
+  const { allocationMethod, defaultCode, onExhausted, lowPoolThreshold, lowPoolPercent } =
+    body.uniqueCodes ?? {};
   return {
     ...common,
     type: "personalized",
@@ -35,6 +36,7 @@ export const newPromocode = (
       defaultCode: defaultCode ?? generateCode(),
       onExhausted: onExhausted ?? "default",
       ...(lowPoolThreshold !== undefined && { lowPoolThreshold }),
+      ...(lowPoolPercent !== undefined && { lowPoolPercent }),
     },
     salt: randomBytes(8).toString("hex"),
     base: undefined,

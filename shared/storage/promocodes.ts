@@ -41,6 +41,7 @@ const itemSchema = z.discriminatedUnion("type", [
     defaultCode: z.string(),
     onExhausted: z.enum(["default", "refuse"]),
     lowPoolThreshold: z.number().optional(),
+    lowPoolPercent: z.number().optional(),
     salt: z.string().length(16),
     base: z.number().optional(),
     lastGeneration: z.number(),
@@ -52,7 +53,7 @@ const promocodeOf = (item: PromocodeItem): StoredPromocode => {
   const { promocodeId, promotionId, createdAt, updatedAt } = item;
   const common = { promocodeId, promotionId, createdAt, updatedAt };
   if (item.type === "global") return { ...common, type: item.type, code: item.code };
-  const { allocationMethod, defaultCode, onExhausted, lowPoolThreshold } = item;
+  const { allocationMethod, defaultCode, onExhausted, lowPoolThreshold, lowPoolPercent } = item;
   return {
     ...common,
     type: item.type,
@@ -61,6 +62,7 @@ const promocodeOf = (item: PromocodeItem): StoredPromocode => {
       defaultCode,
       onExhausted,
       ...(lowPoolThreshold !== undefined && { lowPoolThreshold }),
+      ...(lowPoolPercent !== undefined && { lowPoolPercent }),
     },
     salt: item.salt,
     base: item.base,

@@ -52,7 +52,7 @@ function start(
     runtime: {
       region: "us-east-1",
       credentials: { accessKeyId: "id", secretAccessKey: "secret" },
-      endpoints: { dynamodb: "http://d", s3: "http://s", sqs: "http://q" },
+      endpoints: { dynamodb: "http://d", s3: "http://s", sqs: "http://q", eventBridge: "http://e" },
     },
   });
   started.push(one);
@@ -83,6 +83,7 @@ describe("a local function", () => {
       AWS_ENDPOINT_URL_DYNAMODB: "http://d",
       AWS_ENDPOINT_URL_S3: "http://s",
       AWS_ENDPOINT_URL_SQS: "http://q",
+      AWS_ENDPOINT_URL_EVENTBRIDGE: "http://e",
       LAMBDA_TASK_ROOT: codeDirectory,
       _HANDLER: "handler.handler",
     });

@@ -95,6 +95,7 @@ describe.each(engines)("promocodes on $name", ({ start }) => {
       defaultCode: "SORRY",
       onExhausted: "refuse",
       lowPoolThreshold: 7,
+      lowPoolPercent: 10,
     };
 
     const promocode = await aPool(await aPromotion(), { promocodeId: "mine", uniqueCodes });
@@ -163,6 +164,7 @@ describe.each(engines)("promocodes on $name", ({ start }) => {
       "/uniqueCodes/allocationMethod",
     ],
     [{ type: "personalized", uniqueCodes: { lowPoolThreshold: -1 } }, "/uniqueCodes/lowPoolThreshold"],
+    [{ type: "personalized", uniqueCodes: { lowPoolPercent: 101 } }, "/uniqueCodes/lowPoolPercent"],
   ])("refuse %j and say where it is wrong", async (body, pointer) => {
     const promotionId = await aPromotion();
 
@@ -174,7 +176,7 @@ describe.each(engines)("promocodes on $name", ({ start }) => {
 
   it("change only in the settings that are named", async () => {
     const before = await aPool(await aPromotion(), {
-      uniqueCodes: { defaultCode: "OLD", lowPoolThreshold: 5 },
+      uniqueCodes: { defaultCode: "OLD", lowPoolThreshold: 5, lowPoolPercent: 3 },
     });
 
     const { status, body } = await call("updatePromocode", {
@@ -188,6 +190,7 @@ describe.each(engines)("promocodes on $name", ({ start }) => {
       defaultCode: "OLD",
       onExhausted: "refuse",
       lowPoolThreshold: 5,
+      lowPoolPercent: 3,
     });
     expect(body.pool).toBeDefined();
   });

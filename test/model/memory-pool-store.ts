@@ -1,5 +1,6 @@
 import type { Cell, CellAddress, Holder } from "../../shared/pool/cell.ts";
-import { tokenOf } from "../../shared/pool/cell.ts";
+import { holderOf, tokenOf, tombstone } from "../../shared/pool/cell.ts";
+import type { ErasureStore } from "../../shared/pool/erasure.ts";
 import type { Generation } from "../../shared/pool/generation.ts";
 import type { AppendResult, NewHolder, PoolStore } from "../../shared/pool/pool-store.ts";
 import { shardsPerBlock } from "../../shared/pool/pool-store.ts";
@@ -10,7 +11,7 @@ interface CellState {
   readonly codes: readonly string[];
   readonly holders: NewHolder[];
   /** How the cell was after each of its changes, and when: a lagging read answers one of these. */
-  readonly past: { readonly at: number; readonly capacity: number; readonly size: number }[];
+  readonly past: { readonly at: number; readonly capacity: number; readonly holders: readonly NewHolder[] }[];
 }
 
 /** A pool in memory: what DynamoDB would hold. */
@@ -21,6 +22,14 @@ export class PoolState {
   base: number | undefined;
   readonly cells = new Map<string, CellState>();
   readonly intents = new Map<string, CellAddress>();
+  /** When each of them was stored, or stored anew. */
+  readonly intentsSince = new Map<string, number>();
+  /** The cells that removed intents named. */
+  readonly traces: {
+    readonly customerId: string;
+    readonly erasureId: string;
+    readonly address: CellAddress;
+  }[] = [];
   readonly fullCells = new Map<string, Set<number>>();
   readonly fullShards = new Map<string, Set<number>>();
 }
@@ -30,7 +39,7 @@ export const cellName = ({ generation, shard, cell }: CellAddress): string =>
 
 /** Keeps how the cell is now, for reads that lag. */
 export const remember = (state: PoolState, cell: CellState): void => {
-  cell.past.push({ at: state.now, capacity: cell.capacity, size: cell.holders.length });
+  cell.past.push({ at: state.now, capacity: cell.capacity, holders: [...cell.holders] });
 };
 
 const setIn = (sets: Map<string, Set<number>>, name: string): Set<number> => {
@@ -40,7 +49,10 @@ const setIn = (sets: Map<string, Set<number>>, name: string): Set<number> => {
 };
 
 /** Most operations that an eventually consistent read lags behind. */
-const longestLag = 30;
+export const longestLag = 30;
+
+/** Whoever was erased, as the model's cells hold them: their slot stays taken. */
+const erased = ({ stamp }: NewHolder): NewHolder => ({ holder: holderOf(tombstone), stamp });
 
 /** The store as one process sees it: every operation waits for the scheduler and then happens in one piece. */
 export const memoryPoolStore = (state: PoolState, process: Process, random: () => number): PoolStore => {
@@ -54,13 +66,12 @@ export const memoryPoolStore = (state: PoolState, process: Process, random: () =
     const cell = state.cells.get(cellName(address));
     const then = cell?.past.findLast(({ at }) => at <= time);
     if (!cell || !then) return { address, capacity: 0, codes: [], tokens: [], stamps: [] };
-    const holders = cell.holders.slice(0, then.size);
     return {
       address,
       capacity: then.capacity,
       codes: cell.codes,
-      tokens: holders.map(({ holder }) => tokenOf(holder)),
-      stamps: holders.map(({ stamp }) => stamp),
+      tokens: then.holders.map(({ holder }) => tokenOf(holder)),
+      stamps: then.holders.map(({ stamp }) => stamp),
     };
   };
   const read = (address: CellAddress): Cell => readAt(address, state.now);
@@ -69,6 +80,10 @@ export const memoryPoolStore = (state: PoolState, process: Process, random: () =
     cell: read(address),
   });
   const intentName = (holder: Holder) => tokenOf(holder);
+  const storeIntent = (name: string, address: CellAddress) => {
+    if (!state.intents.has(name)) state.intentsSince.set(name, state.now);
+    state.intents.set(name, address);
+  };
 
   return {
     generations: () => turn(() => [...state.generations]),
@@ -123,15 +138,77 @@ export const memoryPoolStore = (state: PoolState, process: Process, random: () =
     createIntent: (holder, candidate) =>
       turn(() => {
         const stored = state.intents.get(intentName(holder)) ?? candidate;
-        state.intents.set(intentName(holder), stored);
+        storeIntent(intentName(holder), stored);
         return stored;
       }),
     moveIntent: (holder, from, to) =>
       turn(() => {
         const stored = state.intents.get(intentName(holder));
         const itStandsWhereSeen = stored !== undefined && cellName(stored) === cellName(from);
-        if (itStandsWhereSeen || stored === undefined) state.intents.set(intentName(holder), to);
+        if (itStandsWhereSeen || stored === undefined) storeIntent(intentName(holder), to);
         return state.intents.get(intentName(holder))!;
+      }),
+  };
+};
+
+/** What one erasure of a customer sees of the same pool. */
+export const memoryErasureStore = (
+  state: PoolState,
+  process: Process,
+  { erasureId, customerId }: { readonly erasureId: string; readonly customerId: string },
+): ErasureStore & { readonly forgetTraces: () => Promise<void> } => {
+  const turn = <Result>(operation: () => Result): Promise<Result> =>
+    process.turn(() => {
+      state.now += 1;
+      return operation();
+    });
+  const isTheirs = (name: string) => holderOf(name).customerId === customerId;
+  /** One at a time, so that there are pages. */
+  async function* pages<Item>(items: () => readonly Item[]): AsyncGenerator<readonly Item[]> {
+    for (const item of await turn(items)) yield [item];
+  }
+
+  return {
+    cells: (addresses) =>
+      turn(() =>
+        addresses.map((address) => {
+          const { capacity, codes, holders } = state.cells.get(cellName(address))!;
+          const tokens = holders.map(({ holder }) => tokenOf(holder));
+          return { address, capacity, codes, tokens, stamps: holders.map(({ stamp }) => stamp) };
+        }),
+      ),
+    intents: () =>
+      pages(() =>
+        [...state.intents]
+          .filter(([name]) => isTheirs(name))
+          .map(([name, address]) => ({ holder: holderOf(name), address })),
+      ),
+    intent: (holder) => turn(() => state.intents.get(tokenOf(holder))),
+    traces: () =>
+      pages(() =>
+        state.traces.filter((trace) => trace.customerId === customerId).map(({ address }) => address),
+      ),
+    leaveTraces: (addresses) =>
+      turn(() => {
+        for (const address of addresses) state.traces.push({ customerId, erasureId, address });
+      }),
+    forgetTraces: () =>
+      turn(() => {
+        const others = state.traces.filter((trace) => trace.erasureId !== erasureId);
+        state.traces.splice(0, Infinity, ...others);
+      }),
+    overwrite: ({ address, slot, token }) =>
+      turn(() => {
+        const cell = state.cells.get(cellName(address))!;
+        const held = cell.holders[slot];
+        if (!held || tokenOf(held.holder) !== token) return;
+        cell.holders[slot] = erased(held);
+        remember(state, cell);
+      }),
+    removeIntent: ({ holder, address }) =>
+      turn(() => {
+        const stored = state.intents.get(tokenOf(holder));
+        if (stored && cellName(stored) === cellName(address)) state.intents.delete(tokenOf(holder));
       }),
   };
 };

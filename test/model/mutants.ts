@@ -18,6 +18,7 @@ export interface Mutant {
 const placement = "../../shared/pool/placement.ts";
 const fullness = "../../shared/pool/fullness.ts";
 const store = "./memory-pool-store.ts";
+const erasure = "../../shared/pool/erasure.ts";
 
 export const mutants: readonly Mutant[] = [
   {
@@ -89,6 +90,77 @@ export const mutants: readonly Mutant[] = [
     file: placement,
     find: ": await pool.store.base();",
     replace: ": undefined;",
+  },
+  {
+    name: "cutout",
+    breaks: "an erased holder's slot stays taken",
+    file: store,
+    find: "cell.holders[slot] = erased(held);",
+    replace: "cell.holders.splice(slot, 1);",
+  },
+  {
+    name: "intentfirst",
+    breaks: "an intent goes after what it leads to was overwritten",
+    file: erasure,
+    find: "  await Promise.all(slots.map((slot) => store.overwrite(slot)));\n",
+    replace:
+      "  await Promise.all(intents.map((intent) => store.removeIntent(intent)));\n  await Promise.all(slots.map((slot) => store.overwrite(slot)));\n",
+  },
+  {
+    name: "traceless",
+    breaks: "the cell that a removed intent named is looked at again",
+    file: erasure,
+    find: "await store.leaveTraces(",
+    replace: "void (",
+  },
+  {
+    name: "hasty",
+    breaks: "calls that were under way end before an erasure looks again",
+    file: "./scenario.ts",
+    find: "pauses.push({ calls,",
+    replace: "pauses.push({ calls: new Set(),",
+  },
+  {
+    name: "onelook",
+    breaks: "an erasure looks at least twice",
+    file: erasure,
+    find: "round > 1 && found === 0",
+    replace: "true",
+  },
+  {
+    name: "twolooks",
+    breaks: "an erasure looks until it finds nothing",
+    file: erasure,
+    find: "round > 1 && found === 0",
+    replace: "round > 1",
+  },
+  {
+    name: "leftlost",
+    breaks: "a code that no way leads to is erased, however new it is",
+    file: erasure,
+    find: "slot.isOld || (await isLost(slot))",
+    replace: "slot.isOld",
+  },
+  {
+    name: "leftintent",
+    breaks: "the customer's intents go too",
+    file: erasure,
+    find: "intents.map((intent) => store.removeIntent(intent))",
+    replace: "[]",
+  },
+  {
+    name: "halfname",
+    breaks: "only the customer's own slots are erased",
+    file: "../../shared/pool/lookup.ts",
+    find: "holderOf(token).customerId === customerId",
+    replace: "holderOf(token).customerId.startsWith(customerId)",
+  },
+  {
+    name: "onetoken",
+    breaks: "under Varying all of the customer's tokens are erased",
+    file: "../../shared/pool/lookup.ts",
+    find: "holderOf(token).customerId === customerId",
+    replace: "token === customerId",
   },
 ];
 

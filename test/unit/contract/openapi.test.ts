@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { openApiDocument } from "../../../commands/openapi-document.ts";
 import committed from "../../../openapi.json" with { type: "json" };
 import packageJson from "../../../package.json" with { type: "json" };
+import { eventNames, events } from "../../../shared/contract/events.ts";
 import { problemByCode } from "../../../shared/contract/problems.ts";
 import type { Route } from "../../../shared/contract/route.ts";
 import { routes } from "../../../shared/contract/routes.ts";
@@ -31,6 +32,7 @@ const document = JSON.parse(JSON.stringify(openApiDocument(packageJson.version))
   readonly tags: readonly { readonly name: string }[];
   readonly components: { readonly schemas: Record<string, object> };
   readonly paths: Record<string, Record<string, Operation>>;
+  readonly webhooks: Record<string, { readonly post: Operation }>;
 };
 
 const operations = Object.entries<Route>(routes).map(([name, route]) => ({
@@ -83,6 +85,38 @@ describe("openapi.json", () => {
 
     expect(references.length).toBeGreaterThan(0);
     expect(dangling).toEqual([]);
+  });
+});
+
+describe("the events in openapi.json", () => {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  ajv.addSchema({ $id: "openapi", ...document });
+
+  it("are all that the service tells, as webhooks", () => {
+    expect(Object.keys(document.webhooks)).toEqual(eventNames);
+  });
+
+  it.each(eventNames)(
+    "describe %s with an example that is valid, and that a change of it would not be",
+    (name) => {
+      const validate = ajv.getSchema(
+        `openapi#/webhooks/${name}/post/requestBody/content/application~1json/schema`,
+      );
+      const example = document.webhooks[name]?.post.requestBody?.content["application/json"]?.example as {
+        detail: object;
+      };
+      const { eventId, ...withoutId } = example.detail as { eventId: string };
+
+      expect(validate?.(example)).toBe(true);
+      expect(validate?.({ ...example, detail: withoutId })).toBe(false);
+      expect(validate?.({ ...example, source: "somebody.else" })).toBe(false);
+    },
+  );
+
+  it.each(eventNames)("of %s hold no customer and no code", (name) => {
+    const fields = Object.keys(events[name].detail.shape);
+
+    expect(fields.filter((field) => /customerId|uniqueCode|fileName|^code$/.test(field))).toEqual([]);
   });
 });
 
