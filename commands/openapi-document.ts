@@ -77,6 +77,7 @@ const tags: Readonly<Record<Route["tag"], string>> = {
     "CSV files of customers who get a code each, in one go: uploaded, or dropped into the uploads bucket.",
   Exports: "CSV files of who got which code.",
   Audit: "Who changed what, and when.",
+  Erasure: "Forgetting a person for good.",
   Service: "Always there, without a key.",
 };
 

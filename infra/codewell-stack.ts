@@ -1,6 +1,7 @@
 import { CfnOutput, Stack } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Needs, QueueName } from "../shared/contract/route.ts";
+import { environmentNames } from "../shared/environment.ts";
 import { AllocationCounter } from "./constructs/allocation-counter.ts";
 import { CodeTable } from "./constructs/code-table.ts";
 import { EventBus } from "./constructs/event-bus.ts";
@@ -27,9 +28,11 @@ export class CodewellStack extends Stack {
     const exporting = new QueuedWork(this, "Exporting", { ...defaults, job: jobs.buildExport });
     const withdrawing = new QueuedWork(this, "Withdrawing", { ...defaults, job: jobs.sealCodeFile });
     const allocating = new QueuedWork(this, "Allocating", { ...defaults, job: jobs.allocateAudience });
+    const erasing = new QueuedWork(this, "Erasing", { ...defaults, job: jobs.runErasure });
     this.queues = {
       audiences: allocating,
       "code-files": loading,
+      erasures: erasing,
       exports: exporting,
       withdrawals: withdrawing,
     };
@@ -46,6 +49,11 @@ export class CodewellStack extends Stack {
     this.bind(exporting.function, jobs.buildExport.needs);
     this.bind(withdrawing.function, jobs.sealCodeFile.needs);
     this.bind(allocating.function, jobs.allocateAudience.needs);
+    this.bind(erasing.function, jobs.runErasure.needs);
+    erasing.function.addEnvironment(
+      environmentNames.callsEndWithinSeconds,
+      String(defaults.settings.callsEndWithinSeconds),
+    );
 
     new CfnOutput(this, "ApiUrl", { value: api.url });
     new CfnOutput(this, "RestApiId", { value: api.api.restApiId });

@@ -55,6 +55,16 @@ export const jobs = {
       events: true,
     },
   },
+  runErasure: {
+    folder: "run-erasure",
+    queue: "erasures",
+    memoryMb: 1024,
+    needs: {
+      table: ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+      queues: ["erasures"],
+      events: true,
+    },
+  },
   sealCodeFile: {
     folder: "seal-code-file",
     queue: "withdrawals",

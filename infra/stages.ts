@@ -37,9 +37,16 @@ export interface StageSettings {
   readonly apiThrottle: Throttle;
   /**
    * Most executions of a job at once, by queue; Lambda permits no fewer than 2.
-   * @default 2 audiences, because one alone writes as fast as a new table takes it, 5 loads, 5 exports, 2 withdrawals
+   * @default 2 audiences, because one alone writes as fast as a new table takes it, 5 loads, 2 erasures, 5 exports,
+   * 2 withdrawals
    */
   readonly jobConcurrency: Readonly<Record<QueueName, number>>;
+  /**
+   * Seconds after which every call and run of a job has ended that was under way: so long an erasure waits before it
+   * looks again.
+   * @default 960, Lambda's longest run and a minute
+   */
+  readonly callsEndWithinSeconds: number;
   /**
    * How long the logs of functions and of the API are kept.
    * @default 90 days
@@ -73,7 +80,8 @@ const defaults: Omit<StageSettings, "name"> = {
   bulkMemoryMb: 1769,
   keyThrottle: { rateLimit: 500, burstLimit: 1000 },
   apiThrottle: { rateLimit: 5000, burstLimit: 5000 },
-  jobConcurrency: { audiences: 2, "code-files": 5, exports: 5, withdrawals: 2 },
+  jobConcurrency: { audiences: 2, "code-files": 5, erasures: 2, exports: 5, withdrawals: 2 },
+  callsEndWithinSeconds: 960,
   logRetention: RetentionDays.THREE_MONTHS,
   logLevel: "INFO",
   uploadOrigins: ["*"],
@@ -85,6 +93,8 @@ const overrides: Readonly<Record<StageName, Partial<Omit<StageSettings, "name">>
   local: {
     keyThrottle: { rateLimit: 10_000, burstLimit: 20_000 },
     apiThrottle: { rateLimit: 10_000, burstLimit: 20_000 },
+    // A call takes milliseconds here, and nobody wants to wait a quarter of an hour to see how it works.
+    callsEndWithinSeconds: 5,
   },
   dev: { logRetention: RetentionDays.TWO_WEEKS, logLevel: "DEBUG" },
   prod: {},

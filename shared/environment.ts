@@ -12,6 +12,10 @@ export const environmentNames = {
   audiences: "AUDIENCES_QUEUE_URL",
   /** Queue of S3 events: code files to load. */
   "code-files": "CODE_FILES_QUEUE_URL",
+  /** Queue of persons to erase. */
+  erasures: "ERASURES_QUEUE_URL",
+  /** Seconds after which every call has ended that was under way. */
+  callsEndWithinSeconds: "CALLS_END_WITHIN_SECONDS",
   /** Queue of exports to build. */
   exports: "EXPORTS_QUEUE_URL",
   /** Queue of code files to withdraw. */

@@ -1,7 +1,7 @@
 import type { Code } from "../contract/allocations.ts";
 import { codeNotFound } from "../domain/failures.ts";
 import type { PersonalizedPromocode } from "../domain/promocode.ts";
-import type { Cell } from "../pool/cell.ts";
+import { type Cell, tombstone } from "../pool/cell.ts";
 import type { Generation } from "../pool/generation.ts";
 import { parseSalt, type Salt } from "../pool/hash.ts";
 import { findCode, mustHold, whereabouts } from "../pool/lookup.ts";
@@ -48,7 +48,8 @@ export const codeStatusOf = async (promocode: PersonalizedPromocode, uniqueCode:
     if (slot < cell.tokens.length) {
       const contexts = await contextsOf(promocodeId, [cell.stamps[slot]?.contextId ?? ""]);
       const allocation = allocationAt(promocode, { cell, slot, generation, repeated: true }, contexts);
-      return { uniqueCode, fileId, status: "allocated", allocation };
+      const customerId = cell.tokens[slot] === tombstone ? null : allocation.customerId;
+      return { uniqueCode, fileId, status: "allocated", allocation: { ...allocation, customerId } };
     }
     const isSealed = slot >= cell.capacity || generation.status === "withdrawn";
     return { uniqueCode, fileId, status: isSealed ? "withdrawn" : "available" };

@@ -98,12 +98,19 @@ export const customerAllocationsQuery = z.strictObject(pageQuery);
 
 export const codePath = z.strictObject({ promocodeId: idSchema, uniqueCode: uniqueCodeSchema });
 
+/** The person may have been erased. */
+const allocationOfCodeSchema = allocationSchema
+  .extend({
+    customerId: identifierSchema.nullable().describe("Null when the person who got it was erased."),
+  })
+  .meta({ id: "AllocationOfCode", description: "Who got the code, when and why.", example });
+
 export const codeSchema = z
   .strictObject({
     uniqueCode: uniqueCodeSchema,
     fileId: z.string(),
     status: z.enum(["available", "allocated", "withdrawn"]),
-    allocation: allocationSchema.optional(),
+    allocation: allocationOfCodeSchema.optional(),
   })
   .meta({
     id: "Code",

@@ -18,7 +18,7 @@ export const idSchema = z
   .regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 of A-Z, a-z, 0-9, _ and -");
 
 /** An id that only the service makes: its prefix and a ULID. */
-export const generatedIdSchema = (prefix: "adt" | "aud" | "exp" | "fil") =>
+export const generatedIdSchema = (prefix: "adt" | "aud" | "era" | "exp" | "fil") =>
   z.string().regex(new RegExp(`^${prefix}_[0-9A-HJKMNP-TV-Z]{26}$`), `must be ${prefix}_ and a ULID`);
 
 /** Ids of the caller's world: customers, occurrences, series, actions. Compared exactly, never normalised. */

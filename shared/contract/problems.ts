@@ -14,6 +14,7 @@ export const problemByCode = {
   "code-not-found": { status: 404, title: "No such code in this promocode" },
   "audience-not-found": { status: 404, title: "No such audience" },
   "export-not-found": { status: 404, title: "No such export" },
+  "erasure-not-found": { status: 404, title: "No such erasure" },
   "method-not-allowed": { status: 405, title: "This path does not answer that method" },
   "id-taken": { status: 409, title: "The id is taken" },
   "code-taken": { status: 409, title: "The code is taken" },

@@ -36,7 +36,7 @@ export interface Needs {
   readonly events?: true;
 }
 
-export const queueNames = ["audiences", "code-files", "exports", "withdrawals"] as const;
+export const queueNames = ["audiences", "code-files", "erasures", "exports", "withdrawals"] as const;
 export type QueueName = (typeof queueNames)[number];
 
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
@@ -64,6 +64,7 @@ export interface Route<
     | "Audiences"
     | "Exports"
     | "Audit"
+    | "Erasure"
     | "Service";
   /** Scopes that may call it beside `admin`; null: no key needed. */
   readonly scopes: readonly Scope[] | null;

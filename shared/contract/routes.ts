@@ -26,6 +26,7 @@ import {
   listCodeFilesQuery,
 } from "./code-files.ts";
 import { pageOf, timestampSchema } from "./conventions.ts";
+import { erasurePath, erasureSchema } from "./erasures.ts";
 import { createExportBody, exportPath, exportSchema, queuedExportSchema } from "./exports.ts";
 import {
   createPromocodeBody,
@@ -70,6 +71,14 @@ A job whose promotion stops being active goes no further: \`failed\` with \`prom
 const auditNotes = `Every change of promotions and promocodes, every code file and audience announced, every file withdrawn, every export asked for, every person erased, and what was done to API keys, counts and dead letters by commands. An entry is written before the change is made, and how it ended afterwards: what cannot be put on record is not done. Codes handed out by single calls and batches are not in it, they are on record by themselves; nor are calls that were refused before anything was tried, and answers given again for an \`Idempotency-Key\`. Kept for ever, without customer ids.
 
 A page looks through a bounded part of the trail, so it can hold fewer items than \`limit\`, even none, and still have a \`nextCursor\`.`;
+
+const erasureNotes = `Takes the person out of every promocode: in place of their customer id stands nobody, and stays. **Their codes stay used** and go to nobody else; counts do not change. An export made after the erasure shows the code's row as before with an empty \`customerId\`, a look-up of the code \`allocated\` with \`customerId: null\`; a look-up of the customer finds nothing. Times, files and occasions stay on record, without the person. So do not put anything that names a person into \`occurenceId\`, \`seriesId\`, \`actionId\`.
+
+It takes about 16 minutes, because it looks once more when every call has ended that was under way. What was recorded by calls before this one is gone when it has \`succeeded\`. **Whoever asks for a code with that id meanwhile** may be erased along or count as somebody new; afterwards the id is a new person's and may get a new code. Do not send to the person meanwhile: an audience that holds the id gives it a code again whenever it comes to it.
+
+Files that name the person live out their time: exports and audiences 7 days from when they were asked for (an export that was begun before may show the id in some rows and not in others), the table's backups 35 days. \`filesUntil\` and \`backupsUntil\` tell until when.
+
+Can be asked for again at any time, also while it runs: each call is an erasure of its own, that covers what came before it.`;
 
 /** The whole API. Adding a route is one entry here and one folder in `functions/`, named as the key in kebab-case. */
 export const routes = {
@@ -480,6 +489,39 @@ export const routes = {
     statuses: { 200: "The export." },
     refusals: ["export-not-found"],
     needs: { table: ["GetItem"], exports: ["GetObject"] },
+  }),
+
+  eraseCustomer: route({
+    method: "DELETE",
+    path: "/v1/customers/{customerId}",
+    summary: "Erase a person",
+    description: erasureNotes,
+    tag: "Erasure",
+    scopes: [],
+    pathParameters: customerPath,
+    answer: erasureSchema,
+    statuses: {
+      202: "The erasure is queued, whether the service knows the customer or not: follow `Location`.",
+    },
+    location: true,
+    // Its entry tells the erasure's id: neither path nor body may bring the customer's into the trail.
+    audit: "customer.erase",
+    refusals: [],
+    needs: { table: ["DeleteItem", "PutItem", "UpdateItem"], queues: ["erasures"] },
+  }),
+  getErasure: route({
+    method: "GET",
+    path: "/v1/erasures/{erasureId}",
+    summary: "Get an erasure: how far it is and, once it succeeded, how long older files and backups live",
+    description:
+      "Kept for 90 days after it succeeded. It does not say whose erasure it is: keep its id with the person's request.",
+    tag: "Erasure",
+    scopes: [],
+    pathParameters: erasurePath,
+    answer: erasureSchema,
+    statuses: { 200: "The erasure." },
+    refusals: ["erasure-not-found"],
+    needs: { table: ["GetItem"] },
   }),
 
   listAuditEntries: route({

@@ -65,6 +65,12 @@ export const exportNotFound = (exportId: string): Failure =>
     `There is no export ${exportId}. Check the id, or ask for a new export of the promocode or file.`,
   );
 
+export const erasureNotFound = (erasureId: string): Failure =>
+  new Failure(
+    "erasure-not-found",
+    `There is no erasure ${erasureId}, or its time is over. Check the id; erasing the person once more does no harm.`,
+  );
+
 export const pathNotFound = (): Failure =>
   new Failure("not-found", "There is nothing at this path. GET /openapi.json describes every path.");
 

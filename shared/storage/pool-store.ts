@@ -75,7 +75,8 @@ export const intentItemAddress = (item: Record<string, unknown>): CellAddress =>
   return { generation, attempt, shard, cell };
 };
 
-const addressText = ({ generation, attempt, shard, cell }: CellAddress): string =>
+/** An address as intents hold it. */
+export const addressText = ({ generation, attempt, shard, cell }: CellAddress): string =>
   `${generation}.${attempt}.${shard}.${cell}`;
 
 /** The pool's store on DynamoDB. Every method is one request on one item; the conditions are the protocol's. */

@@ -40,6 +40,7 @@ export const prefixes = {
   codeFile: "file#",
   counts: "counts#",
   intent: "intent#",
+  trace: "trace#",
 } as const;
 
 /** Sort keys of a shard's cells lie in [first, last]; the shard's full set lies behind them. */
@@ -108,12 +109,18 @@ export const keys = {
     pk: partitions.customer(customerId),
     sk: `${defaultGivenPrefix}${promocodeId}#${which}`,
   }),
+  /** A cell that an intent named which the erasure has removed. */
+  trace: (promocodeId: string, customerId: string, address: string, erasureId: string): Key => ({
+    pk: partitions.customer(customerId),
+    sk: `${prefixes.trace}${promocodeId}#${address}#${erasureId}`,
+  }),
   export: (exportId: string): Key => ({ pk: `export#${exportId}`, sk: "head" }),
   audience: (audienceId: string): Key => ({ pk: `audience#${audienceId}`, sk: "head" }),
   audienceOfPromocode: (promocodeId: string, audienceId: string): Key => ({
     pk: partitions.audiencesOf(promocodeId),
     sk: audienceId,
   }),
+  erasure: (erasureId: string): Key => ({ pk: `erasure#${erasureId}`, sk: "head" }),
   apiKey: (keyId: string): Key => ({ pk: partitions.apiKeys, sk: keyId }),
   auditEntry: (month: string, auditId: string): Key => ({ pk: partitions.auditOf(month), sk: auditId }),
   /** `digest` stands for the caller's key id, the route and the Idempotency-Key. */

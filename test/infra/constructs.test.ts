@@ -170,6 +170,7 @@ describe("queued work", () => {
     ["Exporting", 1024, 5],
     ["Withdrawing", 1024, 2],
     ["Allocating", 3008, 2],
+    ["Erasing", 1024, 2],
   ])("of %s runs for up to 15 minutes, one message at a time", (part, memory, atOnce) => {
     template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
       EventSourceArn: { "Fn::GetAtt": [Match.stringLikeRegexp(`^${part}Queue`), "Arn"] },
@@ -185,7 +186,7 @@ describe("queued work", () => {
   it("comes back after the function's last moment, and after five tries and one to tell of them is put aside", () => {
     const queues = ofType("AWS::SQS::Queue").filter(([id]) => !id.includes("DeadLetters"));
 
-    expect(queues).toHaveLength(4);
+    expect(queues).toHaveLength(5);
     for (const [, { Properties }] of queues)
       expect(Properties).toMatchObject({
         VisibilityTimeout: 960,
@@ -201,6 +202,7 @@ describe("queued work", () => {
 
     expect(allowed.map(([id]) => withoutHash(id)).sort()).toEqual([
       "AllocatingFunction",
+      "ErasingFunction",
       "LoadingFunction",
       "WithdrawingFunction",
     ]);

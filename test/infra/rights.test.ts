@@ -9,6 +9,7 @@ const rights = rightsByFunction(templateOf("prod"));
 const queueByName: Readonly<Record<QueueName, string>> = {
   audiences: "AllocatingQueue",
   "code-files": "LoadingQueue",
+  erasures: "ErasingQueue",
   exports: "ExportingQueue",
   withdrawals: "WithdrawingQueue",
 };
@@ -61,6 +62,7 @@ describe("a function's rights", () => {
     ["Exporting", jobs.buildExport],
     ["Withdrawing", jobs.sealCodeFile],
     ["Allocating", jobs.allocateAudience],
+    ["Erasing", jobs.runErasure],
   ])("are exactly what the job %s needs", (part, job) => {
     const name = `${part}Function`;
 
