@@ -30,7 +30,7 @@ export const scenario: Scenario<Options> = {
   name: "audience",
   summary: "a code for every customer of a file, beside single calls over HTTP",
   defaults: {
-    small: { customers: 10_000, codes: 100_000, calls: 300 },
+    small: { customers: 6_000, codes: 60_000, calls: 200 },
     full: { customers: 1_000_000, codes: 10_000_000, calls: 3_000 },
   },
   run: async (run) => {

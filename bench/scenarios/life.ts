@@ -28,7 +28,7 @@ export const scenario: Scenario<Options> = {
   name: "life",
   summary: "a pool's whole life, empty to dry: what an allocation costs at each share used, beside baselines",
   defaults: {
-    small: { codes: 2_500, concurrency: 100, sample: 50, firstAvailableSample: 6 },
+    small: { codes: 1_500, concurrency: 100, sample: 30, firstAvailableSample: 3 },
     full: { codes: 30_000, concurrency: 100, sample: 3_000, firstAvailableSample: 100 },
   },
   run: async (run) => {

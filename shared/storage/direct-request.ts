@@ -1,18 +1,17 @@
 import { createHash, createHmac } from "node:crypto";
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { Pool } from "undici";
 import { dynamoDb } from "./client.ts";
 
 /*
  * One request of DynamoDB's JSON protocol without the SDK's layers, for a job that makes half a million of them: the
- * document client takes 0.9 ms of a core for an UpdateItem of a cell, this 0.2. Region, endpoint and credentials are
- * the SDK client's own.
+ * document client takes 0.9 ms of a core for an UpdateItem of a cell. By undici, whose `dispatch` takes a third of
+ * what Node's own client takes for a request (30 and 90 microseconds of a core, 64 in flight, Node 20). Region, endpoint
+ * and credentials are the SDK client's own.
  */
 
+const connectTimeoutMs = 2_000;
 const requestTimeoutMs = 3_000;
-const sockets = { keepAlive: true, maxSockets: 64 };
-const httpAgent = new HttpAgent(sockets);
-const httpsAgent = new HttpsAgent(sockets);
+const connections = 64;
 
 export interface DirectAnswer {
   readonly status: number;
@@ -30,44 +29,51 @@ export const directRequest = async (
     dynamoDb.config.credentials(),
   ]);
   const headers = signedHeaders({ endpoint, region, credentials, operation, payload, now: new Date() });
-  const isHttps = endpoint.protocol === "https:";
+  const pool = poolTo(endpoint.origin);
   return new Promise((resolve, reject) => {
-    const request = (isHttps ? httpsRequest : httpRequest)(
+    const chunks: Buffer[] = [];
+    let status = 0;
+    pool.dispatch(
+      { method: "POST", path: "/", headers, body: payload },
       {
-        agent: isHttps ? httpsAgent : httpAgent,
-        host: endpoint.hostname,
-        port: endpoint.port,
-        method: "POST",
-        path: "/",
-        headers,
-        timeout: requestTimeoutMs,
+        // undici takes a handler without it for one of its old kind.
+        onRequestStart: () => undefined,
+        onResponseStart: (_, statusCode) => {
+          status = statusCode;
+        },
+        onResponseData: (_, chunk) => {
+          chunks.push(chunk);
+        },
+        onResponseEnd: () => {
+          try {
+            resolve({ status, body: bodyOf(chunks) });
+          } catch (error) {
+            reject(error);
+          }
+        },
+        onResponseError: (_, error) => reject(error),
       },
-      (response) =>
-        bodyOf(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject),
     );
-    request.on("timeout", () =>
-      request.destroy(Object.assign(new Error("DynamoDB did not answer in time"), { name: "TimeoutError" })),
-    );
-    request.on("error", reject);
-    request.end(payload);
   });
 };
 
-/** By events: an iterator over a body of one chunk takes as long as everything else that is done with it. */
-const bodyOf = (response: IncomingMessage): Promise<unknown> =>
-  new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    response.on("data", (chunk: Buffer) => chunks.push(chunk));
-    response.on("error", reject);
-    response.on("end", () => {
-      const text = Buffer.concat(chunks).toString("utf8");
-      try {
-        resolve(text === "" ? {} : JSON.parse(text));
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
+const bodyOf = (chunks: readonly Buffer[]): unknown => {
+  const text = Buffer.concat(chunks).toString("utf8");
+  return text === "" ? {} : JSON.parse(text);
+};
+
+let pool: { readonly origin: string; readonly pool: Pool } | undefined;
+
+const poolTo = (origin: string): Pool => {
+  if (pool?.origin !== origin) {
+    const timeouts = { headersTimeout: requestTimeoutMs, bodyTimeout: requestTimeoutMs };
+    pool = {
+      origin,
+      pool: new Pool(origin, { connections, connect: { timeout: connectTimeoutMs }, ...timeouts }),
+    };
+  }
+  return pool.pool;
+};
 
 let endpoint: Promise<URL> | undefined;
 
@@ -127,7 +133,6 @@ export const signedHeaders = ({ endpoint, region, credentials, operation, payloa
   const signature = hmac(key, `AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(canonical)}`).toString("hex");
   return {
     ...signed,
-    "content-length": Buffer.byteLength(payload),
     authorization: `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
   };
 };

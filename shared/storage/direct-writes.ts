@@ -132,11 +132,21 @@ const meaningOf = ({ status, body }: DirectAnswer): Attempt => {
   throw error;
 };
 
-const networkErrors = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EAI_AGAIN"]);
+const networkErrors = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EAI_AGAIN",
+  "UND_ERR_BODY_TIMEOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
+  "UND_ERR_SOCKET",
+]);
 
 const isOfTheNetwork = (error: Error): boolean =>
-  error.name === "TimeoutError" ||
-  // Half an answer, or one of a broken proxy.
+  // Half an answer, or one of a broken proxy: no JSON, or no HTTP.
   error instanceof SyntaxError ||
-  error.message === "aborted" ||
+  error.name === "HTTPParserError" ||
   networkErrors.has((error as { code?: string }).code ?? "");
