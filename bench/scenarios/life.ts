@@ -29,7 +29,7 @@ export const scenario: Scenario<Options> = {
   summary: "a pool's whole life, empty to dry: what an allocation costs at each share used, beside baselines",
   defaults: {
     small: { codes: 1_500, concurrency: 100, sample: 30, firstAvailableSample: 3 },
-    full: { codes: 30_000, concurrency: 100, sample: 3_000, firstAvailableSample: 100 },
+    full: { codes: 100_000, concurrency: 100, sample: 3_000, firstAvailableSample: 100 },
   },
   run: async (run) => {
     const world = await startWorld();
