@@ -136,8 +136,10 @@ const previewAll = async (
   job: Job,
   { customers, rows }: AudienceFile,
 ): Promise<AudienceOutcome> => {
-  const found = await preview(audience.promocodeId, job, customers, () => progress.report({}));
-  assertOwn(await audiences.complete(audience, { rows, preview: found }, new Date()));
+  const found = await preview(audience.promocodeId, job, customers, (looked) => progress.report({ looked }));
+  assertOwn(
+    await audiences.complete(audience, { rows, looked: customers.count, preview: found }, new Date()),
+  );
   logger.info("An audience is previewed", { audienceId: audience.audienceId, ...found });
   return "done";
 };

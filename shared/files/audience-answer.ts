@@ -33,12 +33,11 @@ export const audienceAnswer = async (audience: StoredAudience, now: Date): Promi
   };
 };
 
-/** A preview hands nothing out: its customers are through when it is. */
-const progressOf = ({ rows, counts, mode, status }: StoredAudience): Audience["progress"] => {
+/** A preview hands nothing out: its customers are through when they were looked up. */
+const progressOf = ({ rows, counts, looked, mode }: StoredAudience): Audience["progress"] => {
   const { pool, repeated, default: defaults, refused } = counts;
-  const isMadePreview = mode === "preview" && status === "succeeded";
   return {
-    done: isMadePreview ? rows.customers : pool + repeated + defaults + refused,
+    done: mode === "preview" ? looked : pool + repeated + defaults + refused,
     total: rows.customers,
   };
 };

@@ -59,6 +59,8 @@ const itemSchema = z.object({
   /** The first refused rows. */
   problems: z.array(z.object({ line: z.int(), reason: z.string() })),
   counts: countsSchema,
+  /** Customers whom a preview has looked up. Records from before it was told have none. */
+  looked: count.default(0),
   /** The finished result in the exports bucket; null for a preview, and for an audience that never had any. */
   result: z.object({ objectKey: z.string(), rows: count, bytes: count }).nullable(),
   preview: z
@@ -104,7 +106,7 @@ export type NewAudience = Pick<
 export type AudienceRun = Pick<StoredAudience, "audienceId" | "attempt">;
 
 /** What a run tells while it works. */
-export type AudienceProgress = Partial<Pick<StoredAudience, "rows" | "problems" | "counts">>;
+export type AudienceProgress = Partial<Pick<StoredAudience, "rows" | "problems" | "counts" | "looked">>;
 
 /** The audience failed by a fault of the service: a message that comes again may begin it again. */
 export const faultOfService = "audience-failed" satisfies AudienceFailureCode;
@@ -126,6 +128,7 @@ export const audiences = {
       rows: noRows,
       problems: [],
       counts: noCounts,
+      looked: 0,
       result: null,
       preview: null,
       failure: null,
@@ -203,7 +206,7 @@ export const audiences = {
   /** The end of a job, with its result or what a preview found; false when the audience is not this run's any more. */
   async complete(
     run: AudienceRun,
-    outcome: Partial<Pick<StoredAudience, "rows" | "counts" | "result" | "preview" | "failure">>,
+    outcome: Partial<Pick<StoredAudience, "rows" | "counts" | "looked" | "result" | "preview" | "failure">>,
     now: Date,
   ): Promise<boolean> {
     const status = outcome.failure ? ("failed" as const) : ("succeeded" as const);
