@@ -7,7 +7,7 @@ import { report } from "./report.ts";
 import { soak } from "./run-soak.ts";
 
 const help = `Holds a load on the whole service on this machine, restarts and kills it meanwhile, and proves at the end that
-no code was lost and none given twice.
+no code was lost and none given twice. What is under way is shown on a terminal.
 
 Usage: npm run soak -- [options]
 
@@ -16,6 +16,9 @@ Usage: npm run soak -- [options]
   --help               this text
 
 Ends with 0 when every check holds, with 1 when one does not.`;
+
+// The SDK would tell about the end of its support for Node 20.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
 const { values } = parseArgs({
   options: {
