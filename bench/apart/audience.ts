@@ -33,7 +33,7 @@ measureTask(async ({ audienceId }: AudienceTask): Promise<AllocatedAudience> => 
     direct.writeUnits += write.done ? write.writeUnits : refusedUnits(write);
     if (!write.done) direct.refused += 1;
   };
-  const outcome = await allocateAudience(audienceId, {
+  const { outcome } = await allocateAudience(audienceId, {
     isLast: false,
     triesAreOver: false,
     // However slow the machine: what going on in another run adds is not measured here.

@@ -25,6 +25,7 @@ import { Rejects } from "../../shared/files/rejects.ts";
 import { logger } from "../../shared/http/logger.ts";
 import { parseSalt } from "../../shared/pool/hash.ts";
 import { newPool, refresh } from "../../shared/pool/pool.ts";
+import type { JobReport } from "../../shared/queues/job-log.ts";
 import { assertTriesAreLeft, type Delivery } from "../../shared/queues/queue-handler.ts";
 import { sendMessage } from "../../shared/queues/send-message.ts";
 import {
@@ -58,6 +59,7 @@ export interface AllocateAudienceOptions extends Delivery {
 
 /** What became of a message. */
 export type AudienceOutcome = "done" | "refused" | "nothing to do" | "queued again" | "superseded";
+export type AudienceReport = JobReport & { readonly outcome: AudienceOutcome };
 
 /**
  * Gives every customer of an audience a code and leaves the result behind. Done again, at the same time or by a run
@@ -72,19 +74,24 @@ export type AudienceOutcome = "done" | "refused" | "nothing to do" | "queued aga
 export const allocateAudience = async (
   audienceId: string,
   options: AllocateAudienceOptions,
-): Promise<AudienceOutcome> => {
+): Promise<AudienceReport> => {
   const audience = await audiences.begin(audienceId, new Date());
-  if (!audience) return "nothing to do";
-  const rejects = new Rejects(audienceId);
+  if (!audience) return { outcome: "nothing to do" };
+  const { promocodeId, mode, attempt } = audience;
+  return { promocodeId, mode, attempt, ...(await workOn(audience, options)) };
+};
+
+const workOn = async (
+  audience: StoredAudience,
+  options: AllocateAudienceOptions,
+): Promise<AudienceReport> => {
+  const rejects = new Rejects(audience.audienceId);
   try {
     assertTriesAreLeft(options);
     return await workOrRefuse({ audience, rejects, progress: new Progress(audience), options });
   } catch (error) {
     await rejects.abort();
-    if (error instanceof Superseded) {
-      logger.warn("A run gives way to a later one", { audienceId, attempt: audience.attempt });
-      return "superseded";
-    }
+    if (error instanceof Superseded) return { outcome: "superseded" };
     if (options.isLast) await fail(audience, jobFailed());
     throw error;
   }
@@ -98,7 +105,7 @@ interface Run {
   readonly options: AllocateAudienceOptions;
 }
 
-const workOrRefuse = async (run: Run): Promise<AudienceOutcome> => {
+const workOrRefuse = async (run: Run): Promise<AudienceReport> => {
   try {
     return await work(run);
   } catch (error) {
@@ -107,7 +114,7 @@ const workOrRefuse = async (run: Run): Promise<AudienceOutcome> => {
   }
 };
 
-const work = async (run: Run): Promise<AudienceOutcome> => {
+const work = async (run: Run): Promise<AudienceReport> => {
   const { audience, rejects, progress, options } = run;
   const { promocode, stopped } = await readPromocode(audience.promocodeId);
   // Without a checkpoint nobody has got a code yet.
@@ -135,20 +142,20 @@ const previewAll = async (
   { audience, progress }: Run,
   job: Job,
   { customers, rows }: AudienceFile,
-): Promise<AudienceOutcome> => {
+): Promise<AudienceReport> => {
   const found = await preview(audience.promocodeId, job, customers, (looked) => progress.report({ looked }));
   assertOwn(
     await audiences.complete(audience, { rows, looked: customers.count, preview: found }, new Date()),
   );
-  logger.info("An audience is previewed", { audienceId: audience.audienceId, ...found });
-  return "done";
+  const { held, free, missing } = found;
+  return { outcome: "done", customers: found.customers, held, free, missing };
 };
 
 const allocateAll = async (
   run: Run,
   job: Job,
   { customers, rows }: AudienceFile,
-): Promise<AudienceOutcome> => {
+): Promise<AudienceReport> => {
   const { audience, options } = run;
   const { audienceId } = audience;
   const begun = await startingPoint(audience, job, customers);
@@ -158,13 +165,12 @@ const allocateAll = async (
       const next = await allocatePart(run, job, customers, checkpoint);
       if (next === "time is over") {
         if (checkpoint === begun) throw new Error("the time was over before the first part was complete");
-        logger.info("An audience goes on in another run", { audienceId, position: checkpoint.position });
-        return await queueAgain(audienceId);
+        return await queueAgain(audienceId, "time is over", checkpoint.position);
       }
       checkpoint = next;
       assertOwn(await audiences.leave(audience, checkpoint, { counts: checkpoint.counts }));
       if (checkpoint.position < customers.count && options.timeLeftMs() <= timeForLeavingMs)
-        return await queueAgain(audienceId);
+        return await queueAgain(audienceId, "time is over", checkpoint.position);
     }
     await completeResult(checkpoint, checkpoint.parts, checkpoint.bytes);
   } catch (error) {
@@ -173,22 +179,17 @@ const allocateAll = async (
     logger.warn("The result of an audience is begun anew", { audienceId, why: error.message });
     assertOwn(await audiences.leave(audience, await newCheckpoint(audienceId, checkpoint), {}));
     await abandonResult(checkpoint);
-    return queueAgain(audienceId);
+    return queueAgain(audienceId, "its result was lost", 0);
   }
   const { objectKey, bytes, counts, stopped } = checkpoint;
   const result = { objectKey, bytes, rows: customers.count };
   assertOwn(await audiences.complete(audience, { rows, counts, result, failure: stopped }, new Date()));
-  logger.info("An audience is allocated", {
-    audienceId,
-    ...counts,
-    ...(stopped && { failure: stopped.code }),
-  });
-  return "done";
+  return { outcome: "done", customers: customers.count, ...counts, failure: stopped?.code };
 };
 
-const queueAgain = async (audienceId: string): Promise<"queued again"> => {
+const queueAgain = async (audienceId: string, why: string, position: number): Promise<AudienceReport> => {
   await sendMessage("audiences", { audienceId });
-  return "queued again";
+  return { outcome: "queued again", why, position };
 };
 
 /** Where the run before left off; else a new result, noted before the first code is handed out. */
@@ -285,13 +286,12 @@ const refuse = async (
   audience: StoredAudience,
   refusal: AudienceFailure,
   rejects: Rejects,
-): Promise<AudienceOutcome> => {
+): Promise<AudienceReport> => {
   await rejects.finish();
   const rows = { read: rejects.count, customers: 0, repeatedInFile: 0, rejected: rejects.count };
   const isOwn = await fail(audience, refusal, { rows, problems: rejects.problems });
-  if (!isOwn) return "superseded";
-  logger.info("An audience is refused", { audienceId: audience.audienceId, failure: refusal.code });
-  return "refused";
+  if (!isOwn) return { outcome: "superseded" };
+  return { outcome: "refused", failure: refusal.code, rejected: rejects.count };
 };
 
 const fail = (

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { logger } from "../../shared/http/logger.ts";
-import { assertTriesAreLeft, queueHandler } from "../../shared/queues/queue-handler.ts";
+import type { JobReport } from "../../shared/queues/job-log.ts";
+import { assertTriesAreLeft, type Delivery, queueHandler } from "../../shared/queues/queue-handler.ts";
 import { beginExport, completeExport, failExport } from "../../shared/storage/exports.ts";
 import { buildExport, OutOfTime } from "./build-export.ts";
 
@@ -12,20 +12,25 @@ const keptFailing =
 const message = z.object({ exportId: z.string() });
 
 /** Builds the exports that are queued. A message that comes again does nothing to an export that succeeded. */
-export const handler = queueHandler(message, async ({ exportId }, delivery) => {
+export const handler = queueHandler("build-export", message, ({ exportId }, delivery, track) =>
+  track({ exportId }, () => buildQueued(exportId, delivery)),
+);
+
+const buildQueued = async (exportId: string, delivery: Delivery): Promise<JobReport> => {
   const begun = await beginExport(exportId);
-  if (!begun) return;
+  if (!begun) return { outcome: "nothing to do" };
+  const { promocodeId, fileId } = begun;
   try {
     assertTriesAreLeft(delivery);
     const file = await buildExport(begun, delivery.timeLeftMs);
     await completeExport(begun, file, new Date());
+    return { outcome: "succeeded", promocodeId, fileId, rows: file.rows, bytes: file.bytes };
   } catch (error) {
     if (error instanceof OutOfTime) {
-      logger.warn("An export is too large for one run", { exportId });
       await failExport(begun, tooLarge, new Date());
-      return;
+      return { outcome: "refused", promocodeId, fileId, why: "too large for one run" };
     }
     if (delivery.isLast) await failExport(begun, keptFailing, new Date());
     throw error;
   }
-});
+};

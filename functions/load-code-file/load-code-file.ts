@@ -6,10 +6,10 @@ import {
 } from "../../shared/domain/file-refused.ts";
 import type { PersonalizedPromocode } from "../../shared/domain/promocode.ts";
 import { Rejects } from "../../shared/files/rejects.ts";
-import { logger } from "../../shared/http/logger.ts";
 import { parseSalt } from "../../shared/pool/hash.ts";
 import { type Cut, cutOf } from "../../shared/pool/loading/cut.ts";
 import type { SortedCodes } from "../../shared/pool/loading/sorted-codes.ts";
+import type { JobReport } from "../../shared/queues/job-log.ts";
 import { assertTriesAreLeft, type Delivery } from "../../shared/queues/queue-handler.ts";
 import { sendMessage } from "../../shared/queues/send-message.ts";
 import {
@@ -39,7 +39,9 @@ const firstWaitSeconds = 5;
 const longestWaitSeconds = 60;
 
 /** What became of a message. */
-export type LoadOutcome = "loaded" | "refused" | "nothing to do" | "queued again";
+export type LoadReport = JobReport & {
+  readonly outcome: "loaded" | "refused" | "nothing to do" | "queued again";
+};
 
 /**
  * Loads a queued file into its promocode's pool: all of it or nothing. Files of one promocode are loaded one after
@@ -49,18 +51,19 @@ export type LoadOutcome = "loaded" | "refused" | "nothing to do" | "queued again
 export const loadCodeFile = async (
   { promocodeId, fileId, waits }: LoadAgain,
   delivery: Delivery,
-): Promise<LoadOutcome> => {
-  if (!mayBeLoaded(await codeFiles.find({ promocodeId, fileId }))) return "nothing to do";
+): Promise<LoadReport> => {
+  if (!mayBeLoaded(await codeFiles.find({ promocodeId, fileId }))) return { outcome: "nothing to do" };
 
   const lock = await acquireLoadLock(promocodeId, fileId);
   if (!lock) {
     const delaySeconds = Math.min(longestWaitSeconds, firstWaitSeconds * 2 ** Math.min(waits, 10));
-    return queueAgain({ promocodeId, fileId, waits: waits + 1 }, delaySeconds);
+    await queueAgain({ promocodeId, fileId, waits: waits + 1 }, delaySeconds);
+    return { outcome: "queued again", why: "another file of the promocode is being loaded" };
   }
-  const outcome = await loadUnderLock({ promocodeId, fileId, attempt: lock.fence }, lock, delivery).finally(
-    () => lock.release(),
-  );
-  return outcome === "queued again" ? queueAgain({ promocodeId, fileId, waits: 0 }, 0) : outcome;
+  const run = { promocodeId, fileId, attempt: lock.fence };
+  const report = await loadUnderLock(run, lock, delivery).finally(() => lock.release());
+  if (report.outcome === "queued again") await queueAgain({ promocodeId, fileId, waits: 0 }, 0);
+  return { attempt: run.attempt, ...report };
 };
 
 const mayBeLoaded = (file: StoredCodeFile | undefined): boolean =>
@@ -69,14 +72,12 @@ const mayBeLoaded = (file: StoredCodeFile | undefined): boolean =>
     file.status === "loading" ||
     (file.status === "failed" && file.failureCode === "load-failed"));
 
-const queueAgain = async (message: LoadAgain, delaySeconds: number): Promise<"queued again"> => {
-  await sendMessage("code-files", { ...message }, { delaySeconds });
-  return "queued again";
-};
+const queueAgain = (message: LoadAgain, delaySeconds: number): Promise<void> =>
+  sendMessage("code-files", { ...message }, { delaySeconds });
 
-const loadUnderLock = async (run: LoadRun, lock: LoadLock, delivery: Delivery): Promise<LoadOutcome> => {
+const loadUnderLock = async (run: LoadRun, lock: LoadLock, delivery: Delivery): Promise<LoadReport> => {
   const file = await codeFiles.begin(run);
-  if (!file) return "nothing to do";
+  if (!file) return { outcome: "nothing to do" };
 
   const rejects = new Rejects(run.fileId);
   const progress = new Progress(run);
@@ -85,10 +86,7 @@ const loadUnderLock = async (run: LoadRun, lock: LoadLock, delivery: Delivery): 
     return await loadOrRefuse({ run, file, rejects, progress, lock, delivery });
   } catch (error) {
     await rejects.abort();
-    if (error instanceof LockLost) {
-      logger.warn("A load lost its lock and begins anew", { fileId: run.fileId, attempt: run.attempt });
-      return "queued again";
-    }
+    if (error instanceof LockLost) return { outcome: "queued again", why: "it lost its lock" };
     if (delivery.isLast) await codeFiles.fail(run, loadFailed(), undefined);
     throw error;
   }
@@ -104,7 +102,7 @@ interface Load {
   readonly delivery: Delivery;
 }
 
-const loadOrRefuse = async (wanted: Load): Promise<LoadOutcome> => {
+const loadOrRefuse = async (wanted: Load): Promise<LoadReport> => {
   try {
     return await load(wanted);
   } catch (error) {
@@ -113,7 +111,7 @@ const loadOrRefuse = async (wanted: Load): Promise<LoadOutcome> => {
   }
 };
 
-const load = async ({ run, file, rejects, progress, lock, delivery }: Load): Promise<LoadOutcome> => {
+const load = async ({ run, file, rejects, progress, lock, delivery }: Load): Promise<LoadReport> => {
   const { signal } = lock;
   const { salt, lastGeneration } = await promocodeOf(run.promocodeId);
 
@@ -158,8 +156,7 @@ const load = async ({ run, file, rejects, progress, lock, delivery }: Load): Pro
     if (shardsWritten === start.shardsWritten)
       throw new Error("the time was over before the first cells were written");
     assertOwn(await codeFiles.leave(run, { ...start, shardsWritten }));
-    logger.info("A load goes on in another run", { fileId: run.fileId, shardsWritten, shards: cut.shards });
-    return "queued again";
+    return { outcome: "queued again", why: "time is over", shardsWritten, shards: cut.shards };
   }
   const { shards, cellsPerShard } = cut;
   return publish({ run, content, generation: { number, attempt: start.attempt, shards, cellsPerShard } });
@@ -189,16 +186,21 @@ const continues = (left: Checkpoint, begun: Checkpoint): boolean =>
   left.shards === begun.shards &&
   left.cellsPerShard === begun.cellsPerShard;
 
-const publish = async (publication: Omit<Parameters<typeof publishGeneration>[0], "now">) => {
+const publish = async (
+  publication: Omit<Parameters<typeof publishGeneration>[0], "now">,
+): Promise<LoadReport> => {
   assertOwn(await publishGeneration({ ...publication, now: new Date() }));
-  const { run, content, generation } = publication;
-  logger.info("A code file is in the pool", {
-    ...run,
+  const { generation, content } = publication;
+  const { rowsRead, codes, duplicatesInFile, duplicatesInPool, rejected } = content;
+  return {
+    outcome: "loaded",
     generation: generation?.number,
-    codes: content.codes,
-    rejected: content.rejected,
-  });
-  return "loaded" as const;
+    rowsRead,
+    codes,
+    duplicatesInFile,
+    duplicatesInPool,
+    rejected,
+  };
 };
 
 const refuse = async (
@@ -206,7 +208,7 @@ const refuse = async (
   refusal: FileRefused,
   rejects: Rejects,
   rowsRead: number,
-): Promise<LoadOutcome> => {
+): Promise<LoadReport> => {
   await rejects.finish();
   const content: FileContent = {
     // Progress is told chunk by chunk; no fewer rows were read than were refused.
@@ -218,7 +220,12 @@ const refuse = async (
     header: null,
     problems: rejects.problems,
   };
-  if (!(await codeFiles.fail(run, refusal, content))) return "queued again";
-  logger.info("A code file is refused", { ...run, failure: refusal.code });
-  return "refused";
+  if (!(await codeFiles.fail(run, refusal, content)))
+    return { outcome: "queued again", why: "it lost its lock" };
+  return {
+    outcome: "refused",
+    failure: refusal.code,
+    rowsRead: content.rowsRead,
+    rejected: content.rejected,
+  };
 };

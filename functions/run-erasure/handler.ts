@@ -6,7 +6,7 @@ import { runErasure } from "./run-erasure.ts";
 const message = z.object({ erasureId: z.string() });
 
 /** Erases the persons whose erasures are queued. A message that comes again does nothing to one that succeeded. */
-export const handler = queueHandler(message, async ({ erasureId }, delivery) => {
+export const handler = queueHandler("run-erasure", message, async ({ erasureId }, delivery, track) => {
   const callsEndWithinMs = Number(environment("callsEndWithinSeconds")) * 1000;
-  await runErasure(erasureId, { ...delivery, callsEndWithinMs });
+  await track({ erasureId }, () => runErasure(erasureId, { ...delivery, callsEndWithinMs }));
 });

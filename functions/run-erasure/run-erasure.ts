@@ -1,6 +1,6 @@
 import type { PersonalizedPromocode } from "../../shared/domain/promocode.ts";
-import { logger } from "../../shared/http/logger.ts";
 import { isOver } from "../../shared/pool/erasure.ts";
+import type { JobReport } from "../../shared/queues/job-log.ts";
 import { assertTriesAreLeft, type Delivery } from "../../shared/queues/queue-handler.ts";
 import { sendMessage } from "../../shared/queues/send-message.ts";
 import { forgetTraces } from "../../shared/storage/erasure-store.ts";
@@ -25,7 +25,9 @@ export interface RunErasureOptions extends Delivery {
 }
 
 /** What became of a message. */
-export type ErasureOutcome = "succeeded" | "nothing to do" | "queued again" | "waits" | "superseded";
+export type ErasureReport = JobReport & {
+  readonly outcome: "succeeded" | "nothing to do" | "queued again" | "waits" | "superseded";
+};
 
 /**
  * Erases a person, round by round. Done again, at the same time or by a run that was given up for dead, it does no
@@ -37,23 +39,20 @@ export type ErasureOutcome = "succeeded" | "nothing to do" | "queued again" | "w
  *   time over ───┘                    └──found────┘
  * ```
  */
-export const runErasure = async (erasureId: string, options: RunErasureOptions): Promise<ErasureOutcome> => {
+export const runErasure = async (erasureId: string, options: RunErasureOptions): Promise<ErasureReport> => {
   const run = await erasures.begin(erasureId);
-  if (!run) return "nothing to do";
+  if (!run) return { outcome: "nothing to do" };
   try {
     assertTriesAreLeft(options);
-    return await work(run, options);
+    return { attempt: run.attempt, ...(await work(run, options)) };
   } catch (error) {
-    if (error instanceof Superseded) {
-      logger.warn("A run gives way to a later one", { erasureId, attempt: run.attempt });
-      return "superseded";
-    }
+    if (error instanceof Superseded) return { outcome: "superseded", attempt: run.attempt };
     if (options.isLast) await erasures.fail(run, keptFailing);
     throw error;
   }
 };
 
-const work = async (begun: OpenErasure, options: RunErasureOptions): Promise<ErasureOutcome> => {
+const work = async (begun: OpenErasure, options: RunErasureOptions): Promise<ErasureReport> => {
   const { nextRoundAt } = begun;
   const waitsMs = nextRoundAt === null ? 0 : Date.parse(nextRoundAt) - Date.now();
   if (waitsMs > 0) return goOnLater(begun, waitsMs);
@@ -63,7 +62,7 @@ const work = async (begun: OpenErasure, options: RunErasureOptions): Promise<Era
   const ended = await playRound(run, options);
   if (ended === "time is over") {
     await sendMessage("erasures", { erasureId: run.erasureId });
-    return "queued again";
+    return { outcome: "queued again", why: "time is over", round: run.round };
   }
   if (!isOver(ended)) {
     await erasures.pause(run, new Date(Date.now() + options.callsEndWithinMs));
@@ -71,14 +70,13 @@ const work = async (begun: OpenErasure, options: RunErasureOptions): Promise<Era
   }
   await forgetTraces(run);
   const { codes, intents, defaultCodes, round } = await erasures.complete(run, new Date());
-  logger.info("An erasure succeeded", { erasureId: run.erasureId, round, codes, intents, defaultCodes });
-  return "succeeded";
+  return { outcome: "succeeded", round, codes, intents, defaultCodes };
 };
 
-const goOnLater = async ({ erasureId }: OpenErasure, waitsMs: number): Promise<"waits"> => {
+const goOnLater = async ({ erasureId, round }: OpenErasure, waitsMs: number): Promise<ErasureReport> => {
   const delaySeconds = Math.min(longestDelaySeconds, Math.ceil(waitsMs / 1000));
   await sendMessage("erasures", { erasureId }, { delaySeconds });
-  return "waits";
+  return { outcome: "waits", round };
 };
 
 /** Looks through the promocodes that this round has not looked through yet; answers the record after the last one. */

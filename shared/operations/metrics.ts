@@ -35,7 +35,7 @@ export const metrics = {
   RowsExported: { unit: "Count", dimensions: [] },
   /** The run that completed an audience, or its preview. */
   AudienceDuration: { unit: "Milliseconds", dimensions: [] },
-  /** Runs of a job that broke off with an error; their message comes again, five times at most. */
+  /** Runs of a job that broke off with an error; their message comes again, or is a dead letter. */
   JobFailed: { unit: "Count", dimensions: [] },
 } as const satisfies Record<string, MetricDefinition>;
 

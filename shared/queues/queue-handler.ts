@@ -1,6 +1,6 @@
 import type { Context, SQSBatchResponse } from "aws-lambda";
 import * as z from "zod";
-import { loggable, logger } from "../http/logger.ts";
+import { type JobName, jobLog, type Track } from "./job-log.ts";
 import { mostTries } from "./most-receives.ts";
 
 const eventSchema = z.object({
@@ -29,27 +29,30 @@ export const assertTriesAreLeft = ({ triesAreOver }: Pick<Delivery, "triesAreOve
 };
 
 /**
- * A Lambda function that works off a queue, one message after the other. What `work` throws is logged, and the
- * message is delivered again later, so `work` must do no harm when it is done twice.
+ * A Lambda function that works off a queue, one message after the other. `work` does what it does within `track`,
+ * which logs what became of it. What it throws is logged too, and the message is delivered again later, so `work` must
+ * do no harm when it is done twice.
  */
 export const queueHandler =
   <Message extends z.ZodType>(
+    job: JobName,
     messageSchema: Message,
-    work: (message: z.output<Message>, delivery: Delivery) => Promise<void>,
+    work: (message: z.output<Message>, delivery: Delivery, track: Track) => Promise<void>,
   ) =>
   async (event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<SQSBatchResponse> => {
     const batchItemFailures: { itemIdentifier: string }[] = [];
     for (const { messageId, body, attributes } of eventSchema.parse(event).Records) {
       const receives = attributes.ApproximateReceiveCount;
+      const delivery = {
+        isLast: receives >= mostTries,
+        triesAreOver: receives > mostTries,
+        timeLeftMs: () => context.getRemainingTimeInMillis(),
+      };
+      const { track, failed } = jobLog(job, { messageId, receives });
       try {
-        await work(messageSchema.parse(jsonOf(body)), {
-          isLast: receives >= mostTries,
-          triesAreOver: receives > mostTries,
-          timeLeftMs: () => context.getRemainingTimeInMillis(),
-        });
+        await work(messageSchema.parse(jsonOf(body)), delivery, track);
       } catch (error) {
-        const reason = error instanceof Error ? loggable(error) : { message: "not an Error was thrown" };
-        logger.error("A message failed", { messageId, receives, error: reason });
+        failed(error);
         batchItemFailures.push({ itemIdentifier: messageId });
       }
     }

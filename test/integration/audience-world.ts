@@ -175,14 +175,11 @@ export const anAudienceWorld = async (
       return audienceId;
     },
 
-    /** One run of the job. */
-    run: (audienceId: string, options: Partial<AllocateAudienceOptions> = {}) =>
-      allocateAudience(audienceId, {
-        isLast: false,
-        triesAreOver: false,
-        timeLeftMs: () => 900_000,
-        ...options,
-      }),
+    /** One run of the job, and what became of it. */
+    run: async (audienceId: string, options: Partial<AllocateAudienceOptions> = {}) => {
+      const delivery = { isLast: false, triesAreOver: false, timeLeftMs: () => 900_000 };
+      return (await allocateAudience(audienceId, { ...delivery, ...options })).outcome;
+    },
 
     /** Gives the function one message; false when it is to be delivered again. */
     async deliver(message: unknown, receives = 1): Promise<boolean> {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DynamoDbEngine } from "../../local/dynamodb/engine.ts";
 import { customers, someCodes } from "../support/codes.ts";
 import { engines } from "../support/engines.ts";
+import { jobLinesOf } from "../support/job-lines.ts";
 import { type AudienceWorld, anAudienceWorld } from "./audience-world.ts";
 
 const fileOf = (ids: readonly string[]): string => `customerId\n${ids.join("\n")}\n`;
@@ -300,5 +301,47 @@ describe.each(engines)("an audience on $name", ({ start }) => {
 
     expect(await world.find(audienceId)).toMatchObject({ rows: { customers: 1, rejected: 30 } });
     expect((await world.rejectsOf(audienceId)).trimEnd().split("\n")).toHaveLength(31);
+  });
+
+  it("logs one line for each message: the audience, what became of it, counts; no customer", async () => {
+    const promocode = await world.aPromocode(someCodes(10));
+    const { promocodeId } = promocode;
+    const audienceId = await world.anAudience(promocode, fileOf(["ada", "bob"]));
+    const previewId = await world.anAudience(promocode, fileOf(["ada", "eve"]), { mode: "preview" });
+    const badId = await world.anAudience(promocode, "ada,bob\n");
+
+    const lines = await jobLinesOf(async () => {
+      for (const id of [audienceId, audienceId, previewId, badId]) await world.deliver({ audienceId: id });
+    });
+
+    const common = { message: "worked", job: "allocate-audience", messageId: "m", receives: 1 };
+    const begun = { ...common, promocodeId, mode: "allocate", attempt: 1 };
+    expect(lines).toEqual([
+      {
+        ...begun,
+        audienceId,
+        outcome: "done",
+        customers: 2,
+        pool: 2,
+        repeated: 0,
+        default: 0,
+        refused: 0,
+        failure: undefined,
+      },
+      { ...common, audienceId, outcome: "nothing to do" },
+      {
+        ...begun,
+        mode: "preview",
+        audienceId: previewId,
+        outcome: "done",
+        customers: 2,
+        held: 1,
+        // The counts are a second late.
+        free: expect.any(Number),
+        missing: expect.any(Number),
+      },
+      { ...begun, audienceId: badId, outcome: "refused", failure: "ambiguous-columns", rejected: 0 },
+    ]);
+    expect(JSON.stringify(lines)).not.toMatch(/ada|bob|eve/);
   });
 });

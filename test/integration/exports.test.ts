@@ -11,6 +11,7 @@ import { callApi, refusedApiCall } from "../support/api-call.ts";
 import { engines } from "../support/engines.ts";
 import { type ExportsBucket, startExportsBucket } from "../support/exports-bucket.ts";
 import { inParallel } from "../support/in-parallel.ts";
+import { jobLinesOf } from "../support/job-lines.ts";
 import { createTable } from "../support/table.ts";
 
 const header =
@@ -464,5 +465,28 @@ describe.each(engines)("exports on $name", ({ start }) => {
     await expect(service.getExport(exportId, inSevenDays)).rejects.toMatchObject({
       code: "export-not-found",
     });
+  });
+
+  it("log one line for each message: the export, what became of it, counts; no customer, no code", async () => {
+    const { promocodeId } = await aPool(["SECRET-1", "SECRET-2"]);
+    await take(promocodeId, { customerId: "ada" });
+    const exportId = await ask(promocodeId);
+    const largeId = await ask(promocodeId);
+
+    const lines = await jobLinesOf(async () => {
+      await deliver(exportId);
+      await deliver(exportId, { receives: 2 });
+      await deliver(largeId, { timeLeftMs: 1_000 });
+    });
+
+    const { bytes } = await look(exportId);
+    const common = { message: "worked", job: "build-export", messageId: "message-1", receives: 1 };
+    const begun = { ...common, promocodeId, fileId: null };
+    expect(lines).toEqual([
+      { ...begun, exportId, outcome: "succeeded", rows: 1, bytes },
+      { ...common, receives: 2, exportId, outcome: "nothing to do" },
+      { ...begun, exportId: largeId, outcome: "refused", why: "too large for one run" },
+    ]);
+    expect(JSON.stringify(lines)).not.toMatch(/ada|SECRET/);
   });
 });

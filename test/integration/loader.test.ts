@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DynamoDbEngine } from "../../local/dynamodb/engine.ts";
 import { engines } from "../support/engines.ts";
+import { jobLinesOf } from "../support/job-lines.ts";
 import { meterWrites } from "../support/write-meter.ts";
 import { aLoaderWorld, type LoaderWorld, numbered } from "./loader-world.ts";
 
@@ -295,4 +296,49 @@ describe.each(engines)("the loader on $name", ({ start }) => {
     expect(meter.units()).toBe(cells);
     expect(meter.units() / 40_000).toBeLessThan(0.0725);
   }, 60_000);
+
+  it("logs one line for each message: the file, what became of it, what it held; no code of it", async () => {
+    const promocode = await world.aPromocode();
+    const { promocodeId } = promocode;
+    const good = await world.drop(promocode, "SECRET-1\nSECRET-2\nSECRET-2\nSECRET 3", "good.csv");
+    const bad = await world.drop(promocode, '"SECRET-4', "bad.csv");
+
+    const lines = await jobLinesOf(async () => {
+      await world.deliver(good.event);
+      await world.deliver(good.event);
+      await world.deliver(bad.event, { receives: 2 });
+    });
+
+    const [{ fileId }, failed] = [
+      await world.fileOf(promocode, good.object),
+      await world.fileOf(promocode, bad.object),
+    ];
+    const common = { message: "worked", job: "load-code-file", messageId: "m", receives: 1, promocodeId };
+    expect(lines).toEqual([
+      {
+        ...common,
+        fileId,
+        attempt: expect.any(Number),
+        outcome: "loaded",
+        generation: 1,
+        rowsRead: 4,
+        codes: 2,
+        duplicatesInFile: 1,
+        duplicatesInPool: 0,
+        rejected: 1,
+      },
+      { ...common, fileId, outcome: "nothing to do" },
+      {
+        ...common,
+        receives: 2,
+        fileId: failed.fileId,
+        attempt: expect.any(Number),
+        outcome: "refused",
+        failure: "unterminated-quote",
+        rowsRead: expect.any(Number),
+        rejected: 0,
+      },
+    ]);
+    expect(JSON.stringify(lines)).not.toContain("SECRET");
+  });
 });

@@ -7,6 +7,7 @@ import type { PersonalizedPromocode } from "../../shared/domain/promocode.ts";
 import type { Cell } from "../../shared/pool/cell.ts";
 import type { Generation } from "../../shared/pool/generation.ts";
 import { engines } from "../support/engines.ts";
+import { jobLinesOf } from "../support/job-lines.ts";
 import { createTable } from "../support/table.ts";
 
 const sqs = mockClient(SQSClient);
@@ -187,5 +188,30 @@ describe.each(engines)("withdrawal on $name", ({ start }) => {
     await deliver({ promocodeId, fileId: generation.fileId });
 
     expect((await cellsOf(promocodeId, generation)).some(isSealed)).toBe(false);
+  });
+
+  it("logs one line for each message: the file and what became of it", async () => {
+    const { promocodeId, generation } = await aPool(100);
+    const file = { promocodeId, fileId: generation.fileId };
+    await aFile(promocodeId, generation.fileId);
+
+    const lines = await jobLinesOf(async () => {
+      await deliver(file, 20_000);
+      await deliver(file);
+      await deliver(file);
+    });
+
+    const common = {
+      message: "worked",
+      job: "seal-code-file",
+      messageId: "message-1",
+      receives: 1,
+      ...file,
+    };
+    expect(lines).toEqual([
+      { ...common, outcome: "queued again", why: "time is over" },
+      { ...common, outcome: "withdrawn" },
+      { ...common, outcome: "nothing to do" },
+    ]);
   });
 });
