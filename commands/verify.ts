@@ -1,4 +1,4 @@
-import { runCommand } from "./operator/run-command.ts";
+import { runCommand } from "./service/run-command.ts";
 import { help, parseVerifyArguments } from "./verify/arguments.ts";
 import { runVerify } from "./verify/run-verify.ts";
 

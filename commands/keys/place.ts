@@ -11,6 +11,8 @@ export interface Place {
   readonly environment: Readonly<Record<string, string>>;
   /** The gateway's usage plan, which gives each key its rate limit; the local gateway needs none. */
   readonly usagePlan?: { readonly usagePlanId: string; readonly region: string } | undefined;
+  /** What the names of its queues begin with, if that is known. */
+  readonly queuePrefix?: string;
 }
 
 const endpointsSchema = z.object({
@@ -21,6 +23,8 @@ const endpointsSchema = z.object({
     secretAccessKey: z.string(),
     tableName: z.string(),
   }),
+  /** Absent when the service was started by an older version. */
+  sqs: z.object({ endpoint: z.string() }).optional(),
 });
 
 const outputsSchema = z.record(
@@ -56,13 +60,17 @@ export const findService = (
     : stagePlace(stage, region, directory);
 };
 
+/** The region of a deployed service; undefined for one on this machine. */
+export const deployedRegion = ({ environment }: Place): string | undefined =>
+  environment.AWS_ENDPOINT_URL_DYNAMODB === undefined ? environment.AWS_REGION : undefined;
+
 const localPlace = (dataDirectory: string): Place => {
   const file = join(dataDirectory, "endpoints.json");
   if (!existsSync(file))
     throw new UsageError(
       'No service runs on this machine: run "npm start" first, or name a deployed one with --stage.',
     );
-  const { dynamodb } = endpointsSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+  const { dynamodb, sqs } = endpointsSchema.parse(JSON.parse(readFileSync(file, "utf8")));
   return {
     name: "the service on this machine",
     environment: {
@@ -74,7 +82,10 @@ const localPlace = (dataDirectory: string): Place => {
       AWS_SESSION_TOKEN: "",
       AWS_PROFILE: "",
       AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
+      ...(sqs && { AWS_ENDPOINT_URL_SQS: sqs.endpoint }),
     },
+    // Its queues are the only ones at this endpoint.
+    ...(sqs && { queuePrefix: "" }),
   };
 };
 
@@ -87,11 +98,12 @@ const stagePlace = (stage: string, region: string | undefined, directory: string
   const outputs = outputsSchema.parse(JSON.parse(readFileSync(file, "utf8")))[`Codewell-${stage}`];
   if (!outputs)
     throw new UsageError(`cdk-outputs.json knows no stage ${stage}: it was not deployed from here.`);
-  return deployed(`stage ${stage}`, {
+  const place = deployed(`stage ${stage}`, {
     table: outputs.TableName,
     region: region ?? regionOf(outputs.ApiUrl),
     usagePlan: outputs.UsagePlanId,
   });
+  return { ...place, queuePrefix: `Codewell-${stage}-` };
 };
 
 const deployed = (

@@ -5,7 +5,7 @@ import {
   promocodeIn,
   serviceHelp,
   serviceOptions,
-} from "../operator/service-options.ts";
+} from "../service/service-options.ts";
 
 export interface VerifyCommand {
   readonly place: PlaceArguments;

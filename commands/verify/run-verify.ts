@@ -17,7 +17,7 @@ export const runVerify = async (
   { print, line, ...patience }: Output = { print: console.log, line: progressLine() },
 ): Promise<boolean> => {
   const { verifyPool } = await import("./verify-pool.ts");
-  const { promocodesToWalk } = await import("../operator/promocodes-to-walk.ts");
+  const { promocodesToWalk } = await import("../service/promocodes-to-walk.ts");
   const { promocodes, global } = await promocodesToWalk(promocodeId);
   if (!json) {
     const what =
