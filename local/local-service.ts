@@ -73,6 +73,8 @@ export interface Endpoints {
     readonly secretAccessKey: string;
     readonly tableName: string;
   };
+  /** Of the queues, on the same keys. */
+  readonly sqs: { readonly endpoint: string };
 }
 
 export interface LocalService {
@@ -240,6 +242,7 @@ async function start(options: Settings, cleanUp: CleanUp): Promise<LocalService>
     apiKey,
     s3: { endpoint: s3.endpoint, ...keys, ...bucketNames(facts) },
     dynamodb: { endpoint: engine.endpoint, ...keys, tableName: table.name },
+    sqs: { endpoint: sqs.endpoint },
   };
   writePrivateJson(endpointsFile, endpoints);
   return {

@@ -219,11 +219,72 @@ const operations: Readonly<Record<string, Operation>> = {
     },
   ),
 
+  StartMessageMoveTask: operation(z.object({ SourceArn: z.string() }), async ({ store }, { SourceArn }) => {
+    const task = await moveBack(store, SourceArn);
+    return { TaskHandle: Buffer.from(JSON.stringify(task)).toString("base64") };
+  }),
+
+  ListMessageMoveTasks: operation(
+    z.object({ SourceArn: z.string(), MaxResults: z.number().int().min(1).max(10).default(1) }),
+    async ({ store }, { SourceArn, MaxResults }) => {
+      store.withArn(SourceArn);
+      return { Results: movesOf(store, SourceArn).slice(0, MaxResults) };
+    },
+  ),
+
   PurgeQueue: operation(z.object({ QueueUrl: z.string() }), async (call, { QueueUrl }) => {
     await queueAt(call, QueueUrl).purge();
     return {};
   }),
 };
+
+/** A move of dead letters as `ListMessageMoveTasks` tells it. */
+interface MoveTask {
+  readonly Status: "COMPLETED";
+  readonly SourceArn: string;
+  readonly ApproximateNumberOfMessagesMoved: number;
+  readonly ApproximateNumberOfMessagesToMove: number;
+  readonly StartedTimestamp: number;
+}
+
+/** Newest first, for as long as the machine runs; SQS remembers ten. */
+const movesByStore = new WeakMap<QueueStore, MoveTask[]>();
+
+function movesOf(store: QueueStore, arn: string): readonly MoveTask[] {
+  return (movesByStore.get(store) ?? []).filter(({ SourceArn }) => SourceArn === arn);
+}
+
+/**
+ * Moves all visible messages to the queue that gave them up, as new ones. SQS does it bit by bit after its answer;
+ * here it is done when the answer comes.
+ */
+async function moveBack(store: QueueStore, arn: string): Promise<MoveTask> {
+  const source = store.withArn(arn);
+  const target = store.all.find(({ facts }) => facts.deadLetter?.queueArn === arn);
+  if (target === undefined) throw invalidParameter("Source queue must be configured as a Dead Letter Queue.");
+  const begun = Date.now();
+  let moved = 0;
+  const most = [...source.messages()].length;
+  while (moved < most) {
+    const messages = await source.receive({ max: Math.min(10, most - moved) });
+    if (messages.length === 0) break;
+    for (const { body, attributes, receipt } of messages) {
+      // First there, then gone here: a crash in between leaves two, never none.
+      await target.send(body, { attributes });
+      await source.delete(receipt ?? "");
+    }
+    moved += messages.length;
+  }
+  const task: MoveTask = {
+    Status: "COMPLETED",
+    SourceArn: arn,
+    ApproximateNumberOfMessagesMoved: moved,
+    ApproximateNumberOfMessagesToMove: most,
+    StartedTimestamp: begun,
+  };
+  movesByStore.set(store, [task, ...(movesByStore.get(store) ?? [])].slice(0, 10));
+  return task;
+}
 
 function queueAt({ store }: Call, url: string): Queue {
   return store.named(url.split("/").at(-1) ?? "");

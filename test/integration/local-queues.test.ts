@@ -8,12 +8,14 @@ import {
   DeleteMessageCommand,
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
+  ListMessageMoveTasksCommand,
   ListQueuesCommand,
   PurgeQueueCommand,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
   SendMessageCommand,
   SQSClient,
+  StartMessageMoveTaskCommand,
 } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startQueueSource } from "../../local/events/queue-source.ts";
@@ -134,6 +136,43 @@ describe("a local queue, used with the SDK", () => {
     expect(hidden).toEqual([]);
     expect(second?.MessageId).toBe(first?.MessageId);
     expect(second?.Attributes?.ApproximateReceiveCount).toBe("2");
+  });
+
+  it("moves dead letters back to the queue that gave them up, as new messages, once", async () => {
+    const attributes = { kind: { DataType: "String", StringValue: "load" } };
+    await send("dead", "one", { MessageAttributes: attributes });
+    await send("dead", "two");
+
+    await sqs.send(new StartMessageMoveTaskCommand({ SourceArn: arn("dead") }));
+    await sqs.send(new StartMessageMoveTaskCommand({ SourceArn: arn("dead") }));
+
+    const { Results = [] } = await sqs.send(
+      new ListMessageMoveTasksCommand({ SourceArn: arn("dead"), MaxResults: 10 }),
+    );
+    const moved = Results.map(({ Status, ApproximateNumberOfMessagesMoved }) => [
+      Status,
+      ApproximateNumberOfMessagesMoved,
+    ]);
+    expect(moved).toEqual([
+      ["COMPLETED", 0],
+      ["COMPLETED", 2],
+    ]);
+    expect(await counts("dead")).toEqual([0, 0, 0]);
+    const back = await receive("quick");
+    expect(bodies(back)).toEqual(["one", "two"]);
+    expect(back.map(({ Attributes }) => Attributes?.ApproximateReceiveCount)).toEqual(["1", "1"]);
+    expect(back.find(({ Body }) => Body === "one")?.MessageAttributes).toMatchObject({
+      kind: { StringValue: "load" },
+    });
+  });
+
+  it("moves nothing out of a queue that no other one gives up to", async () => {
+    await expect(sqs.send(new StartMessageMoveTaskCommand({ SourceArn: arn("jobs") }))).rejects.toThrow(
+      "Dead Letter Queue",
+    );
+    await expect(sqs.send(new StartMessageMoveTaskCommand({ SourceArn: arn("none") }))).rejects.toThrow(
+      "does not exist",
+    );
   });
 
   it("does not delete by a receipt that is no longer the latest", async () => {

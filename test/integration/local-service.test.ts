@@ -148,6 +148,7 @@ describe("the local service on a synthesized stack", () => {
         secretAccessKey: expect.any(String),
         tableName: "Table",
       },
+      sqs: { endpoint: expect.stringMatching(/^http:/) },
     });
   });
 

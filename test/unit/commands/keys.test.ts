@@ -121,6 +121,7 @@ describe("the place of the keys", () => {
       name: "stage dev",
       environment: { TABLE_NAME: "stage-table", AWS_REGION: "eu-west-1" },
       usagePlan: { usagePlanId: "plan1", region: "eu-west-1" },
+      queuePrefix: "Codewell-dev-",
     });
     expect(() => findPlace({ stage: "prod" }, directory, undefined)).toThrow("no stage prod");
   });
