@@ -45,7 +45,11 @@ const receiveDrop = async (
 ): Promise<StoredAudience | undefined> => {
   const promocode = await findPromocode(promocodeId);
   if (!promocode) return unclaimed("An audience was dropped for an unknown promocode", { promocodeId });
-  const createdAt = (await lastModifiedOf(object)) ?? eventTime;
+  const lastModified = await lastModifiedOf(object);
+  // The id holds when the object was made. An event that comes again after it was deleted knows that no more.
+  const known = lastModified ? undefined : await audiences.findOfObject(promocodeId, object);
+  if (known) return known;
+  const createdAt = lastModified ?? eventTime;
   return audiences.create({
     audienceId: dropAudienceId(object, createdAt),
     promocodeId,

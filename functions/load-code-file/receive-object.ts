@@ -48,7 +48,11 @@ const receiveDrop = async (
 ): Promise<StoredCodeFile | undefined> => {
   if (!(await promocodeExists(promocodeId)))
     return unclaimed("A file was dropped for an unknown promocode", { promocodeId });
-  const createdAt = (await lastModifiedOf(object)) ?? eventTime;
+  const lastModified = await lastModifiedOf(object);
+  // The id holds when the object was made. An event that comes again after it was deleted knows that no more.
+  const known = lastModified ? undefined : await codeFiles.findOfObject(promocodeId, object);
+  if (known) return known;
+  const createdAt = lastModified ?? eventTime;
   return codeFiles.create({
     fileId: dropFileId(object, createdAt),
     promocodeId,

@@ -10,8 +10,10 @@ import {
 import { timestampSchema } from "../contract/conventions.ts";
 import { allocationMethods } from "../contract/promocodes.ts";
 import { audienceNotFound } from "../domain/failures.ts";
+import { batchGet } from "./batch-get.ts";
 import { dynamoDb, tableName } from "./client.ts";
-import { keys, tableAttributes } from "./table.ts";
+import { queryAll } from "./query-all.ts";
+import { keys, partitions, prefixes, tableAttributes } from "./table.ts";
 import { transactWrite } from "./transact-write.ts";
 
 const count = z.int().min(0);
@@ -160,6 +162,21 @@ export const audiences = {
     const found = await audiences.find(audienceId, now);
     if (!found) throw audienceNotFound(audienceId);
     return found;
+  },
+
+  /** The audience of an object, found by reading all of the promocode's. Strongly consistent. */
+  async findOfObject(
+    promocodeId: string,
+    { objectKey, versionId }: Pick<StoredAudience, "objectKey" | "versionId">,
+  ): Promise<StoredAudience | undefined> {
+    const entries = await queryAll(partitions.audiencesOf(promocodeId), prefixes.audience);
+    const records = await batchGet(
+      entries.map(({ audienceId }) => keys.audience(String(audienceId))),
+      { consistent: true },
+    );
+    return records
+      .map(audienceOf)
+      .find((audience) => audience.objectKey === objectKey && audience.versionId === versionId);
   },
 
   /** The announced upload is there: only the first version counts. Answers the audience as it is after this. */

@@ -136,6 +136,15 @@ export const codeFiles = {
     return found;
   },
 
+  /** The file of an object, found by reading all of the promocode's. Strongly consistent. */
+  async findOfObject(
+    promocodeId: string,
+    { objectKey, versionId }: Pick<StoredCodeFile, "objectKey" | "versionId">,
+  ): Promise<StoredCodeFile | undefined> {
+    const items = await queryAll(partitions.promocode(promocodeId), prefixes.codeFile);
+    return items.map(codeFileOf).find((file) => file.objectKey === objectKey && file.versionId === versionId);
+  },
+
   /** A page of the promocode's files in the order of their ids, which is the order in which they came. */
   async list(
     promocodeId: string,

@@ -41,6 +41,8 @@ export const prefixes = {
   counts: "counts#",
   intent: "intent#",
   trace: "trace#",
+  /** Of an audience's entry in its promocode's list: as its id begins. */
+  audience: "aud_",
 } as const;
 
 /** Sort keys of a shard's cells lie in [first, last]; the shard's full set lies behind them. */

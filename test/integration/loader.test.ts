@@ -165,6 +165,20 @@ describe.each(engines)("the loader on $name", ({ start }) => {
         failureCode: "object-gone",
       });
     });
+
+    it("is found again by its event when its object was deleted since", async () => {
+      const { DeleteObjectCommand } = await import("@aws-sdk/client-s3");
+      const promocode = await world.aPromocode();
+      const { object, event } = await world.drop(promocode, "A1\n");
+      await world.deliver(event);
+      await world.s3.send(
+        new DeleteObjectCommand({ Bucket: "uploads-bucket", Key: object.key, VersionId: object.versionId }),
+      );
+
+      expect(await world.deliver(event)).toBe(true);
+
+      expect(await world.files(promocode)).toMatchObject([{ status: "ready", codes: 1 }]);
+    });
   });
 
   it("lists all refused rows in a file of their own when there are more than 20", async () => {
