@@ -33,8 +33,14 @@ export interface Exchange {
   /** Has the engine carry it out, perhaps with another body. Nothing is answered yet. */
   carryOut(body?: Buffer): Promise<WireAnswer>;
   answer(answer: WireAnswer): void;
-  /** Begins an answer and sends so much of its body; the rest never comes. */
+  /** Begins an answer and sends so much of its body; the rest never comes, but for what `more` sends. */
   beginAnswer(answer: WireAnswer, bytes: number): void;
+  /** Sends more of a body that was begun. */
+  more(bytes: Buffer): void;
+  /** All of it was sent. */
+  end(): void;
+  /** Ends the connection as if all were said (TCP FIN). */
+  hangUp(): void;
   /** Breaks the connection off (TCP reset). */
   reset(): void;
   /** From now on nothing comes through any more, for ever: the process on this wire is dead. */
@@ -64,6 +70,8 @@ export interface FaultProxy {
   inject(fault: WireFault, when?: When): Injection;
   /** How many requests of the kind came by so far, faulted or not. */
   seen(matches: (request: WireRequest) => boolean): number;
+  /** From now on nothing comes through any more, for ever: the process on this wire is dead. */
+  crash(): void;
   /** Resolves when a crash has happened. */
   readonly crashed: Promise<void>;
   close(): Promise<void>;
@@ -133,6 +141,9 @@ export const startFaultProxy = async (upstream: string): Promise<FaultProxy> => 
         outgoing.writeHead(answer.status, answeredHeaders(answer, request));
         outgoing.write(answer.body.subarray(0, bytes));
       },
+      more: (bytes) => void outgoing.write(bytes),
+      end: () => void outgoing.end(),
+      hangUp: () => void outgoing.socket?.end(),
       reset,
       crash,
     };
@@ -155,6 +166,7 @@ export const startFaultProxy = async (upstream: string): Promise<FaultProxy> => 
 
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    crash,
     crashed,
     seen: (matches) => seen.filter(matches).length,
     inject: (

@@ -149,8 +149,9 @@ const exportThatDiffers = (
   const held = given.map(({ customerId, fileId, uniqueCode, timestamp }) =>
     [customerId, promocodeId, fileId, uniqueCode, timestamp].join(","),
   );
-  const missing = held.filter((row) => !told.includes(row));
-  const extra = told.filter((row) => !held.includes(row));
+  const [isTold, isHeld] = [new Set(told), new Set(held)];
+  const missing = held.filter((row) => !isTold.has(row));
+  const extra = told.filter((row) => !isHeld.has(row));
   return [
     ...missing.map((row) => `the export lacks ${row}`),
     ...extra.map((row) => `the export tells ${row}, which is not so`),

@@ -63,6 +63,9 @@ export const slow =
     answer(await carryOut());
   };
 
+/** S3 answers 200 at once and tells in the body that it failed, as it may for a long request. Nothing is carried out. */
+export const failureInTheBody: WireFault = ({ answer }) => answer({ ...xmlAnswer(200, "InternalError") });
+
 /** Carried out; half of the answer arrives, then the connection is reset. */
 export const answerTruncated: WireFault = async ({ carryOut, beginAnswer, reset }) => {
   const whole = await carryOut();
@@ -76,6 +79,51 @@ export const answerTruncated: WireFault = async ({ carryOut, beginAnswer, reset 
 export const answerStalled: WireFault = async ({ carryOut, beginAnswer }) => {
   const whole = await carryOut();
   beginAnswer(whole, Math.floor(whole.body.length / 2));
+};
+
+/** Carried out; half of the answer arrives, then the connection ends in good order, as if that were all. */
+export const answerCutOff: WireFault = async ({ carryOut, beginAnswer, hangUp }) => {
+  const whole = await carryOut();
+  beginAnswer(whole, Math.floor(whole.body.length / 2));
+  await sleep(20);
+  hangUp();
+};
+
+/** Carried out; the answer arrives in so many pieces, with a pause before each. */
+export const answerDripping =
+  (pieces: number, pauseMs: number): WireFault =>
+  async ({ carryOut, beginAnswer, more, end }) => {
+    const whole = await carryOut();
+    const length = Math.ceil(whole.body.length / pieces);
+    beginAnswer(whole, 0);
+    for (let at = 0; at < whole.body.length; at += length) {
+      await sleep(pauseMs);
+      more(whole.body.subarray(at, at + length));
+    }
+    end();
+  };
+
+/** Holds a request back until it is released; then it is carried out and answered. */
+export const heldBack = (): {
+  readonly fault: WireFault;
+  /** Resolves when a request is being held. */
+  readonly arrived: Promise<void>;
+  release(): void;
+} => {
+  let tellArrived = () => {};
+  let release = () => {};
+  const arrived = new Promise<void>((resolve) => {
+    tellArrived = resolve;
+  });
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const fault: WireFault = async ({ carryOut, answer }) => {
+    tellArrived();
+    await released;
+    answer(await carryOut());
+  };
+  return { fault, arrived, release };
 };
 
 /** The process dies just before the request leaves it. */

@@ -9,8 +9,12 @@ import { tableAttributes } from "../../shared/storage/table.ts";
  *
  * The SDK keeps the first endpoint that a client used, so modules that hold a client must be imported after this
  * call (`await import("…")`): a new engine makes them be loaded anew. Answers the table's name.
+ * Without a stream many writes are faster: dynoxide looks through all records of a stream at each of them.
  */
-export const createTable = async (engine: DynamoDbEngine): Promise<string> => {
+export const createTable = async (
+  engine: DynamoDbEngine,
+  { hasStream = true }: { readonly hasStream?: boolean } = {},
+): Promise<string> => {
   const name = `codewell-${randomUUID()}`;
   const client = new DynamoDBClient({
     endpoint: engine.endpoint,
@@ -30,7 +34,9 @@ export const createTable = async (engine: DynamoDbEngine): Promise<string> => {
         { AttributeName: partitionKey, KeyType: "HASH" },
         { AttributeName: sortKey, KeyType: "RANGE" },
       ],
-      StreamSpecification: { StreamEnabled: true, StreamViewType: "NEW_AND_OLD_IMAGES" },
+      ...(hasStream && {
+        StreamSpecification: { StreamEnabled: true, StreamViewType: "NEW_AND_OLD_IMAGES" },
+      }),
     }),
   );
   await waitUntilTableExists({ client, minDelay: 0.02, maxDelay: 0.2, maxWaitTime: 30 }, { TableName: name });
