@@ -66,7 +66,7 @@ Every POST takes an \`Idempotency-Key\`. The same key with the same path and bod
 Each key has a rate limit. Beyond it calls are refused with 429 and \`Retry-After\` in seconds, as they are with 503 while the service is busy.
 
 ### Bodies
-JSON in UTF-8, up to 1 MB, with \`Content-Type: application/json\`. Calls without a body take none, or \`{}\`. Times are UTC, RFC 3339, with milliseconds. Ids are compared exactly.`;
+JSON in UTF-8, up to 1 MB, with \`Content-Type: application/json\`. Calls without a body take none, or \`{}\`. The character U+FFFD, which stands where bytes were no UTF-8, is taken only as the escape \`\\ufffd\`. No field may be called \`__proto__\`. Times are UTC, RFC 3339, with milliseconds. Ids are compared exactly.`;
 
 const tags: Readonly<Record<Route["tag"], string>> = {
   Promotions: "What a marketer runs. `draft` -> `active` <-> `deactivated` -> `archived`.",

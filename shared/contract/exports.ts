@@ -20,7 +20,9 @@ export const exportColumns = [
 export const createExportBody = z
   .strictObject({
     from: momentSchema.optional().describe("Only allocations made at this moment or later."),
-    to: momentSchema.optional().describe("Only allocations made before this moment."),
+    to: momentSchema
+      .optional()
+      .describe("Only allocations made before this moment. Must be later than `from`."),
     formulaSafe: z
       .boolean()
       .default(false)

@@ -128,6 +128,20 @@ export const createPromocodeBody = z
   })
   .meta({
     id: "CreatePromocode",
+    // The rules of the check, in JSON Schema.
+    oneOf: [
+      {
+        title: "Global",
+        properties: { type: { const: "global" } },
+        required: ["code"],
+        not: { required: ["uniqueCodes"] },
+      },
+      {
+        title: "Personalized",
+        properties: { type: { const: "personalized" } },
+        not: { required: ["code"] },
+      },
+    ],
     example: {
       promotionId: "prm_01KA5S0M7E8Q4V2B9Z6XH3TYWN",
       type: "personalized",
@@ -137,10 +151,9 @@ export const createPromocodeBody = z
 
 export const updatePromocodeBody = z
   .strictObject({
-    uniqueCodes: uniqueCodesSettings.refine(
-      (settings) => Object.keys(settings).length > 0,
-      "must name at least one setting to change",
-    ),
+    uniqueCodes: uniqueCodesSettings
+      .refine((settings) => Object.keys(settings).length > 0, "must name at least one setting to change")
+      .meta({ minProperties: 1 }),
   })
   .meta({ id: "UpdatePromocode", example: { uniqueCodes: { allocationMethod: "Varying" } } });
 

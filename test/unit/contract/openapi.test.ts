@@ -169,3 +169,55 @@ describe("an example", () => {
     expect(wrong).toEqual([]);
   });
 });
+
+describe("a body that the description permits", () => {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  ajv.addSchema({ $id: "openapi", ...document });
+  const global = { promotionId: "p", type: "global" };
+  const personalized = { promotionId: "p", type: "personalized" };
+  const entries = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`key${at}`, "x"]));
+
+  it.each<[string, keyof typeof routes, unknown, boolean]>([
+    [
+      "2,000 emojis, which are 4,000 units",
+      "createPromotion",
+      { name: "a", description: "😀".repeat(2000) },
+      true,
+    ],
+    ["2,001 emojis", "createPromotion", { name: "a", description: "😀".repeat(2001) }, false],
+    [
+      "a metadata key of 64 emojis",
+      "createPromotion",
+      { name: "a", metadata: { ["😀".repeat(64)]: "x" } },
+      true,
+    ],
+    ["a metadata key of 65", "createPromotion", { name: "a", metadata: { ["k".repeat(65)]: "x" } }, false],
+    ["a metadata key without a letter", "createPromotion", { name: "a", metadata: { "": "x" } }, false],
+    [
+      "a metadata value of 1,000 emojis",
+      "createPromotion",
+      { name: "a", metadata: { k: "😀".repeat(1000) } },
+      true,
+    ],
+    ["51 metadata entries", "createPromotion", { name: "a", metadata: entries(51) }, false],
+    ["a name with blanks and line breaks around it", "createPromotion", { name: " \n a\t" }, true],
+    ["a name of 200 characters and blanks", "createPromotion", { name: ` ${"é".repeat(200)} ` }, true],
+    ["a name of 201 characters", "createPromotion", { name: "é".repeat(201) }, false],
+    ["a name of blanks", "createPromotion", { name: "  " }, false],
+    ["a name with a line break inside", "createPromotion", { name: "a\nb" }, false],
+    ["no change of a promotion", "updatePromotion", {}, false],
+    ["a global promocode without a code", "createPromocode", global, false],
+    ["a global promocode with settings", "createPromocode", { ...global, code: "x", uniqueCodes: {} }, false],
+    ["a global promocode", "createPromocode", { ...global, code: "x" }, true],
+    ["a personalized promocode with a code", "createPromocode", { ...personalized, code: "x" }, false],
+    ["a personalized promocode", "createPromocode", { ...personalized, uniqueCodes: {} }, true],
+    ["no change of a promocode", "updatePromocode", { uniqueCodes: {} }, false],
+  ])("is accepted, and one that it does not is refused: %s", (_, name, body, isBody) => {
+    const route: Route = routes[name];
+    const place = `#/paths/${route.path.replaceAll("/", "~1").replaceAll("{", "%7B").replaceAll("}", "%7D")}/${route.method.toLowerCase()}/requestBody/content/application~1json/schema`;
+
+    expect(ajv.getSchema(`openapi${place}`)?.(body)).toBe(isBody);
+    expect(route.body?.safeParse(body).success).toBe(isBody);
+  });
+});
