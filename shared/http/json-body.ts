@@ -18,8 +18,12 @@ export const jsonBody = (event: APIGatewayProxyEvent): unknown => {
   return parseJson(text);
 };
 
-const isJson = (contentTypes: readonly string[]): boolean => {
-  const [type = "", ...parameters] = (contentTypes.at(-1) ?? "").split(";").map((part) => part.trim());
+/** Of several types each must be JSON: which one is meant would be a guess. */
+const isJson = (contentTypes: readonly string[]): boolean =>
+  contentTypes.length > 0 && contentTypes.every(isJsonType);
+
+const isJsonType = (contentType: string): boolean => {
+  const [type = "", ...parameters] = contentType.split(";").map((part) => part.trim());
   const charset = parameters.find((parameter) => /^charset=/i.test(parameter));
   return (
     /^application\/([\w!#$&^.-]+\+)?json$/i.test(type) &&

@@ -75,6 +75,14 @@ describe("a body", () => {
   });
 
   it.each([
+    [["application/json", "text/plain"], 415],
+    [["text/plain", "application/json"], 415],
+    [["application/json", "application/json; charset=utf-8"], 201],
+  ])("of the types %j is answered with %i", async (types, status) => {
+    expect((await post({ body: { name: "x" }, headers: { "Content-Type": types } })).status).toBe(status);
+  });
+
+  it.each([
     ["cut off", '{"name":"x"'],
     ["not JSON", "name=x"],
     ["two values", '{"name":"x"}{}'],
