@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { FunctionError } from "../functions/function-error.ts";
 import type { AuthorizerFacts } from "../template/facts.ts";
-import { type GatewayCall, headerOf } from "./call.ts";
+import { type GatewayCall, headerValuesOf } from "./call.ts";
 import { allows, type Policy, policySchema } from "./policy.ts";
 import { type AuthorizerContext, authorizerEvent } from "./proxy-event.ts";
 import { Refusal } from "./refusal.ts";
@@ -47,7 +47,8 @@ export function authorizer(invoke: Invoke): Authorize {
   const verdicts = new Map<string, Verdict>();
 
   return async (facts, input) => {
-    const identity = facts.identityHeaders.map((name) => headerOf(input.call, name) ?? "");
+    // With every value of a header: what was said of one key holds for no request that brings a second one.
+    const identity = facts.identityHeaders.map((name) => headerValuesOf(input.call, name).join(","));
     if (identity.some((value) => value === "")) throw new Refusal("UNAUTHORIZED", "Unauthorized");
 
     const key = JSON.stringify([facts.logicalId, ...identity]);

@@ -63,3 +63,10 @@ export function headerOf(call: GatewayCall, name: string): string | undefined {
     if (spelled.toLowerCase() === name) return value;
   return undefined;
 }
+
+/** All values of a header, in the order in which they were sent. */
+export function headerValuesOf(call: GatewayCall, name: string): readonly string[] {
+  for (const [spelled, values] of Object.entries(call.multiValueHeaders))
+    if (spelled.toLowerCase() === name) return values;
+  return [];
+}

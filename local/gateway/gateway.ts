@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { FunctionError } from "../functions/function-error.ts";
@@ -5,7 +6,7 @@ import type { ApiFacts } from "../template/facts.ts";
 import { localAccountId } from "../template/read-template.ts";
 import { type Authorization, authorizer, type Invoke } from "./authorizer.ts";
 import { type GatewayCall, headerOf, readCall } from "./call.ts";
-import { type GatewayAnswer, gatewayResponses } from "./gateway-response.ts";
+import { type GatewayAnswer, gatewayResponses, type RenderRefusal } from "./gateway-response.ts";
 import { proxyAnswer } from "./proxy-answer.ts";
 import { proxyEvent } from "./proxy-event.ts";
 import { Refusal } from "./refusal.ts";
@@ -36,7 +37,9 @@ const maxBodyBytes = 10 * 1024 * 1024;
 /** Serves the REST API of the template on loopback, with the gateway's own checks and answers. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const answerCall = pipeline(options);
-  const server = createServer((request, response) => {
+  const render = gatewayResponses(options.facts.gatewayResponses);
+  // Node would refuse a request without a host in words of its own.
+  const server = createServer({ requireHostHeader: false }, (request, response) => {
     response.on("finish", () => {
       // While it stops, no connection is kept for another request.
       if (!server.listening) request.socket.end();
@@ -48,14 +51,35 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
   });
   server.keepAliveTimeout = 65_000;
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+  server.on("clientError", (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-    const status =
-      error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
-    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    const isHead = error.rawPacket?.subarray(0, 5).toString("latin1") === "HEAD ";
+    socket.end(answerToNoHttp(render, isHead));
   });
   const port = await listen(server, options.port, options.host ?? "127.0.0.1");
   return { url: `http://127.0.0.1:${port}`, port, close: (graceMs) => close(server, graceMs) };
+}
+
+/** What cannot be read as a request is refused like one that can: same shape, same words. */
+function answerToNoHttp(render: RenderRefusal, isHead: boolean): string {
+  const call: GatewayCall = {
+    requestId: randomUUID(),
+    httpMethod: "",
+    path: "",
+    query: new URLSearchParams(),
+    headers: {},
+    multiValueHeaders: {},
+    sourceIp: "",
+    receivedAt: Date.now(),
+  };
+  const { status, headers, body } = render(new Refusal("BAD_REQUEST_PARAMETERS", "Bad Request"), call);
+  const lines = Object.entries({
+    ...headers,
+    "x-amzn-requestid": call.requestId,
+    connection: "close",
+    "content-length": Buffer.byteLength(body),
+  }).map(([name, value]) => `${name}: ${String(value)}`);
+  return [`HTTP/1.1 ${status} Bad Request`, ...lines, "", isHead ? "" : body].join("\r\n");
 }
 
 /** What happens to every request, in API Gateway's order. */
@@ -113,7 +137,7 @@ function pipeline({ facts, region, invoke }: GatewayOptions) {
       call = readCall(request);
     }
     try {
-      if (malformed) throw new URIError();
+      if (malformed || request.headers.host === undefined) throw new URIError();
       send(response, call, await answer(call, request));
     } catch (error) {
       const refusal = refusalOf(error);

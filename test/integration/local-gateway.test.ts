@@ -1,3 +1,4 @@
+import { get } from "node:http";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -133,6 +134,32 @@ describe("a request through the local gateway", () => {
   });
 });
 
+describe("bytes that are no request", () => {
+  const sent = (text: string) =>
+    new Promise<string>((resolve) => {
+      let answer = "";
+      const socket = connect(gateway.port, "127.0.0.1", () => socket.end(text, "latin1"));
+      socket.on("data", (chunk) => {
+        answer += chunk;
+      });
+      socket.on("close", () => resolve(answer));
+    });
+
+  it.each([
+    ["no HTTP at all", "no http at all\r\n\r\n"],
+    ["no host", "GET /open/a HTTP/1.1\r\nconnection: close\r\n\r\n"],
+    ["a path in bytes that are not ASCII", "GET /open/\u00e9 HTTP/1.1\r\nhost: x\r\n\r\n"],
+    ["two lengths", "POST /open/a HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"],
+    ["more headers than are read", `GET /open/a HTTP/1.1\r\nhost: x\r\nx: ${"x".repeat(70_000)}\r\n\r\n`],
+  ])("are refused in the template's words: %s", async (_, text) => {
+    const [head = "", body = ""] = (await sent(text)).split("\r\n\r\n");
+
+    expect(head).toMatch(/^HTTP\/1\.1 400 .*content-type: application\/problem\+json/s);
+    expect(JSON.parse(body)).toMatchObject({ code: "invalid-request", status: 400 });
+    expect(calls).toEqual([]);
+  });
+});
+
 describe("a function that does not answer as it should", () => {
   it.each([
     ["is no proxy answer", () => "text"],
@@ -217,6 +244,23 @@ describe("a guarded method", () => {
 
     expect(callsOf("Authorize")).toHaveLength(2);
     await uncached.close(0);
+  });
+
+  it("asks the authorizer anew when a known key comes with a second one", async () => {
+    const key = freshKey();
+    const pair = (one: string, two: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        get(`${gateway.url}/guarded/1`, { headers: { "X-API-KEY": [one, two] } }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        }).on("error", reject);
+      });
+
+    const alone = await fetch(`${gateway.url}/guarded/1`, withKey(key));
+    authorizerAnswerOf = () => Promise.reject(new FunctionError("Error", "Unauthorized"));
+    const both = [await pair("garbage", key), await pair(key, "garbage")];
+
+    expect([alone.status, ...both]).toEqual([200, 401, 401]);
   });
 
   it("is refused when a statement denies what another allows", async () => {
