@@ -3,8 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // Has a run and a report of its own: npm run test:faults.
-    exclude: ["test/faults/**"],
+    // Have runs and reports of their own: npm run test:faults, npm run test:inputs.
+    exclude: ["test/faults/**", "test/inputs/**"],
     // What a hung test may cost. A machine that is slow, or stands still for seconds, fails nothing.
     testTimeout: 120_000,
     hookTimeout: 60_000,

@@ -61,7 +61,7 @@ export class ServiceClient {
   }
 
   /** Uploads through the presigned POST; answers the file's id. */
-  async upload(promocodeId: string, content: string): Promise<string> {
+  async upload(promocodeId: string, content: string | Uint8Array): Promise<string> {
     const { body } = await this.call<{ file: CodeFile; upload: Form }>(
       "POST",
       `/v1/promocodes/${promocodeId}/files`,
@@ -72,7 +72,7 @@ export class ServiceClient {
   }
 
   /** Sends a file through a presigned POST. */
-  async send({ url, fields }: Form, content: string): Promise<void> {
+  async send({ url, fields }: Form, content: string | Uint8Array): Promise<void> {
     const form = new FormData();
     for (const [name, value] of Object.entries(fields)) form.append(name, value);
     form.append("file", new Blob([content], { type: "text/csv" }), "any.csv");
@@ -81,12 +81,12 @@ export class ServiceClient {
   }
 
   /** Drops a code file into the bucket. */
-  drop(promocodeId: string, name: string, content: string): Promise<void> {
+  drop(promocodeId: string, name: string, content: string | Uint8Array): Promise<void> {
     return this.put(`promocodes/${promocodeId}/${name}`, content);
   }
 
   /** Puts an object into the uploads bucket. */
-  async put(key: string, content: string): Promise<void> {
+  async put(key: string, content: string | Uint8Array): Promise<void> {
     const { endpoint, region, accessKeyId, secretAccessKey, uploadsBucket } = this.endpoints.s3;
     const client = new S3Client({
       endpoint,
