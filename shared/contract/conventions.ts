@@ -45,9 +45,14 @@ export const textSchema = (most: number) =>
     .regex(/^\P{Cs}*$/u, "must be well-formed Unicode")
     .max(most, `must have at most ${most} characters`);
 
+const isOutsideOfYears = (moment: Date): boolean =>
+  moment.getUTCFullYear() < 0 || moment.getUTCFullYear() > 9999;
+
 /** A moment given by a caller: any RFC 3339 time with an offset. */
 export const momentSchema = z.iso
   .datetime({ offset: true, error: "must be an RFC 3339 time with an offset, such as 2026-11-23T09:00:00Z" })
+  // An offset can carry the first and the last day out of the years that have four digits, and nothing here stores others.
+  .refine((text) => !isOutsideOfYears(new Date(text)), "must be in the years 0000 to 9999 of UTC")
   .meta({ example: "2026-11-23T00:00:00Z" });
 
 /** A unique code: 1 to 128 printable ASCII characters without blanks, kept as given and compared exactly. */
