@@ -16,6 +16,8 @@ const settings: DynamoDBClientConfig = {
     connectionTimeout: 2_000,
     requestTimeout: 3_000,
     throwOnRequestTimeout: true,
+    // The one above ends with the answer's head: without this, an answer that stops in its middle is waited for for ever.
+    socketTimeout: 3_000,
     httpAgent: { maxSockets: 256, keepAlive: true },
     httpsAgent: { maxSockets: 256, keepAlive: true },
   }),
