@@ -7,6 +7,8 @@ import type { Key } from "./table.ts";
 const keysPerCall = 100;
 const callsAtOnce = 8;
 const longestPauseMs = 1_000;
+/** So often in a row DynamoDB may get round to nothing, for some 4 seconds: then it is the caller's to try again. */
+const mostFruitless = 10;
 
 type Item = Record<string, unknown>;
 
@@ -34,6 +36,7 @@ export const batchGet = async (
 const getChunk = async (keys: readonly Key[], consistent: boolean): Promise<readonly Item[]> => {
   const items: Item[] = [];
   let open: readonly Item[] = keys.map(({ pk, sk }) => ({ pk, sk }));
+  let fruitless = 0;
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     const answer = await dynamoDb.send(
       new BatchGetCommand({
@@ -41,8 +44,16 @@ const getChunk = async (keys: readonly Key[], consistent: boolean): Promise<read
       }),
     );
     items.push(...(answer.Responses?.[tableName()] ?? []));
-    open = answer.UnprocessedKeys?.[tableName()]?.Keys ?? [];
-    if (open.length === 0) return items;
+    const left = answer.UnprocessedKeys?.[tableName()]?.Keys ?? [];
+    if (left.length === 0) return items;
+    fruitless = left.length < open.length ? 0 : fruitless + 1;
+    if (fruitless === mostFruitless) throw tooBusy();
+    open = left;
     await sleep(pauseMs * (0.5 + Math.random() / 2));
   }
 };
+
+const tooBusy = (): Error =>
+  Object.assign(new Error("DynamoDB leaves all keys of a BatchGetItem unprocessed, again and again"), {
+    name: "ThrottlingException",
+  });
