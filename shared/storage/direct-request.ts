@@ -28,7 +28,9 @@ export const directRequest = async (
     dynamoDb.config.region(),
     dynamoDb.config.credentials(),
   ]);
-  const headers = signedHeaders({ endpoint, region, credentials, operation, payload, now: new Date() });
+  // As the SDK signs: by the server's clock, once an answer has told that this machine's is off.
+  const now = new Date(Date.now() + dynamoDb.config.systemClockOffset);
+  const headers = signedHeaders({ endpoint, region, credentials, operation, payload, now });
   const pool = poolTo(endpoint.origin);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
