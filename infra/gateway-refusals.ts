@@ -73,7 +73,13 @@ export const gatewayRefusals: readonly GatewayRefusal[] = [
   { type: ResponseType.DEFAULT_5XX, code: "internal-error", detail: ourFault },
   { type: ResponseType.API_CONFIGURATION_ERROR, code: "internal-error", detail: ourFault },
   { type: ResponseType.AUTHORIZER_CONFIGURATION_ERROR, code: "internal-error", detail: ourFault },
-  { type: ResponseType.AUTHORIZER_FAILURE, code: "internal-error", detail: ourFault },
+  {
+    // The table of keys did not answer: nobody is let in, and it passes by itself.
+    type: ResponseType.AUTHORIZER_FAILURE,
+    code: "unavailable",
+    detail: "The key could not be looked up at this moment. Wait as Retry-After says, then try again.",
+    retryAfterSeconds: 1,
+  },
   { type: ResponseType.INTEGRATION_FAILURE, code: "bad-gateway", detail: ourFault },
   {
     type: ResponseType.INTEGRATION_TIMEOUT,

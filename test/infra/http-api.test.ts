@@ -145,7 +145,7 @@ describe("the gateway's own answers", () => {
     );
   });
 
-  it.each(["THROTTLED", "QUOTA_EXCEEDED"])("to %s say when to try again", (type) => {
+  it.each(["THROTTLED", "QUOTA_EXCEEDED", "AUTHORIZER_FAILURE"])("to %s say when to try again", (type) => {
     const answer = answers.find(({ ResponseType }) => ResponseType === type);
 
     expect(answer?.ResponseParameters["gatewayresponse.header.Retry-After"]).toMatch(/^'[1-9]\d*'$/);
