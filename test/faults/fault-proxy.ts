@@ -72,6 +72,8 @@ export interface FaultProxy {
   seen(matches: (request: WireRequest) => boolean): number;
   /** From now on nothing comes through any more, for ever: the process on this wire is dead. */
   crash(): void;
+  /** How many connections the client broke off while it waited for an answer. */
+  givenUp(): number;
   /** Resolves when a crash has happened. */
   readonly crashed: Promise<void>;
   close(): Promise<void>;
@@ -94,14 +96,22 @@ export const startFaultProxy = async (upstream: string): Promise<FaultProxy> => 
   const rules = new Set<Rule>();
   const seen: WireRequest[] = [];
   let dead = false;
+  let givenUp = 0;
   let tellCrash = () => {};
   const crashed = new Promise<void>((resolve) => {
     tellCrash = resolve;
   });
 
+  /** Those that this side ended. */
+  const brokenOff = new WeakSet<Socket>();
+  const breakOff = (socket: Socket) => {
+    brokenOff.add(socket);
+    socket.resetAndDestroy();
+  };
+
   const crash = () => {
     dead = true;
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) breakOff(socket);
     tellCrash();
   };
 
@@ -126,9 +136,12 @@ export const startFaultProxy = async (upstream: string): Promise<FaultProxy> => 
 
   const serve = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const body = await bodyOf(incoming);
+    outgoing.on("close", () => {
+      if (!outgoing.writableFinished && !brokenOff.has(incoming.socket)) givenUp += 1;
+    });
     const request = wireRequestOf(incoming, body);
     seen.push(request);
-    const reset = () => incoming.socket.resetAndDestroy();
+    const reset = () => breakOff(incoming.socket);
     if (dead) return reset();
     const exchange: Exchange = {
       request,
@@ -154,13 +167,13 @@ export const startFaultProxy = async (upstream: string): Promise<FaultProxy> => 
 
   const server = createServer({ keepAliveTimeout: 60_000 }, (incoming, outgoing) => {
     // The engine is gone, or the caller: the connection tells it as it would without a proxy in between.
-    serve(incoming, outgoing).catch(() => incoming.socket.resetAndDestroy());
+    serve(incoming, outgoing).catch(() => breakOff(incoming.socket));
   });
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
-    if (dead) socket.resetAndDestroy();
+    if (dead) breakOff(socket);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 
@@ -168,6 +181,7 @@ export const startFaultProxy = async (upstream: string): Promise<FaultProxy> => 
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     crash,
     crashed,
+    givenUp: () => givenUp,
     seen: (matches) => seen.filter(matches).length,
     inject: (
       fault,
@@ -193,7 +207,7 @@ export const startFaultProxy = async (upstream: string): Promise<FaultProxy> => 
     },
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets) breakOff(socket);
       agent.destroy();
       await closed;
     },

@@ -4,7 +4,7 @@ interface Row {
   readonly name: string;
   readonly injected: string;
   readonly checked: string;
-  readonly survived: boolean;
+  readonly verdict: "survived" | "FAILED" | "not run";
 }
 
 /** Vitest's own report, then a table of the faults, how many were survived, and `N passed, N failed` as the last line. */
@@ -15,23 +15,23 @@ export default class FaultReporter extends DefaultReporter {
   ): void {
     super.onTestRunEnd(modules, errors, reason);
     const rows = modules.flatMap((module) => [...module.children.allTests()].map(rowOf));
-    const survived = rows.filter((row) => row.survived).length;
+    const of = (verdict: Row["verdict"]) => rows.filter((row) => row.verdict === verdict).length;
     // A file that could not be loaded registers no faults: it must not look like one that has none.
     const broken = modules.filter((module) => module.errors().length > 0).length + errors.length;
     this.log(tableOf(rows));
-    this.log(`${survived} of ${rows.length} faults survived`);
-    this.log(`${survived} passed, ${rows.length - survived + broken} failed`);
+    this.log(`${of("survived")} of ${rows.length} faults survived`);
+    this.log(`${of("survived")} passed, ${of("FAILED") + broken} failed`);
   }
 }
 
 const rowOf = (test: TestCase): Row => {
   const { fault } = test.meta();
-  const survived = test.result().state === "passed";
+  const { state } = test.result();
   return {
     name: test.fullName.replaceAll(" > ", ": "),
     injected: fault ? `${fault.injected} ×` : "never",
     checked: fault?.proved.join(", ") || "nothing",
-    survived,
+    verdict: state === "passed" ? "survived" : state === "skipped" ? "not run" : "FAILED",
   };
 };
 
@@ -42,12 +42,9 @@ const tableOf = (rows: readonly Row[]): string => {
   const counts = Math.max(8, ...rows.map(({ injected }) => injected.length));
   const line = (name: string, injected: string, checked: string, verdict: string) =>
     `${name.padEnd(names)}  ${injected.padStart(counts)}  ${checked.padEnd(checkedWidth)}  ${verdict}`.trimEnd();
-  const linesOf = ({ name, injected, checked, survived }: Row) => {
+  const linesOf = ({ name, injected, checked, verdict }: Row) => {
     const [first = "", ...others] = wrapped(checked);
-    return [
-      line(name, injected, first, survived ? "survived" : "FAILED"),
-      ...others.map((rest) => line("", "", rest, "")),
-    ];
+    return [line(name, injected, first, verdict), ...others.map((rest) => line("", "", rest, ""))];
   };
   return ["", line("fault", "injected", "checked", "verdict"), ...rows.flatMap(linesOf), ""].join("\n");
 };

@@ -20,6 +20,15 @@ export interface KnownPool {
 
 type Headers = Readonly<Record<string, string>>;
 
+/** The allocations among the answers, one by one or of batches; refusals are left out. */
+export const served = (
+  replies: readonly ApiAnswer<(Allocation | AllocatedCodes) & Partial<Problem>>[],
+): readonly Allocation[] =>
+  replies
+    .filter(({ status }) => status < 300)
+    .flatMap(({ body }) => ("results" in body ? body.results : [body]))
+    .filter((result): result is Allocation => !("problem" in result));
+
 /** The functions that hand out codes, in a process of their own. */
 export interface AllocatingProcess {
   allocate(

@@ -52,7 +52,8 @@ export interface PoolTruth {
   readonly statusByFile: ReadonlyMap<string, string>;
 }
 
-type Item = Readonly<Record<string, unknown>> & { readonly pk: string; readonly sk: string };
+/** An item as it is stored. */
+export type Item = Readonly<Record<string, unknown>> & { readonly pk: string; readonly sk: string };
 
 /** Reads the pool with a client of its own, which nothing is injected into, by scanning the whole table. */
 export const readPool = async (table: TableLocation, promocodeId: string): Promise<PoolTruth> => {
@@ -96,7 +97,8 @@ export const readPool = async (table: TableLocation, promocodeId: string): Promi
   };
 };
 
-const scanTable = async ({ engine, tableName }: TableLocation): Promise<readonly Item[]> => {
+/** Every item, strongly consistent, with a client that nothing is injected into. */
+export const scanTable = async ({ engine, tableName }: TableLocation): Promise<readonly Item[]> => {
   const { endpoint, region, credentials } = engine;
   const client = new DynamoDBClient({ endpoint, region, credentials: { ...credentials } });
   const documents = DynamoDBDocumentClient.from(client);

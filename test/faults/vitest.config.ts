@@ -6,7 +6,13 @@ import FaultReporter from "./fault-reporter.ts";
 export default mergeConfig(
   {
     ...project,
-    test: { ...project.test, include: ["test/faults/**/*.test.ts"], exclude: [] },
+    test: {
+      ...project.test,
+      include: ["test/faults/**/*.test.ts"],
+      exclude: [],
+      // A service that is killed and started again takes its time on a busy machine.
+      testTimeout: 300_000,
+    },
   },
   { test: { reporters: [new FaultReporter()] } },
 );

@@ -135,6 +135,66 @@ export const crashAfter: WireFault = async ({ carryOut, crash }) => {
   crash();
 };
 
+/**
+ * Holds requests back until so many are there, then lets all go at once: a race that always happens. Those that follow
+ * are held for the next round.
+ */
+export const together = (many: number): WireFault => {
+  let held: (() => void)[] = [];
+  return async ({ carryOut, answer }) => {
+    await new Promise<void>((release) => {
+      held.push(release);
+      if (held.length < many) return;
+      for (const each of held) each();
+      held = [];
+    });
+    answer(await carryOut());
+  };
+};
+
+/** Holds a request back until it is released; then it is carried out and answered. */
+export const heldBack = (): {
+  readonly fault: WireFault;
+  /** Resolves when a request is being held. */
+  readonly arrived: Promise<void>;
+  release(): void;
+} => {
+  let tellArrived = () => {};
+  let release = () => {};
+  const arrived = new Promise<void>((resolve) => {
+    tellArrived = resolve;
+  });
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const fault: WireFault = async ({ carryOut, answer }) => {
+    tellArrived();
+    await released;
+    answer(await carryOut());
+  };
+  return { fault, arrived, release };
+};
+
+/** What time it is, whatever a test has made of `Date`. */
+const trueTime = (): Date => new Date(performance.timeOrigin + performance.now());
+const signatureLifeMs = 5 * 60_000;
+
+/** A request whose signature AWS would refuse: its time is more than five minutes off. */
+export const isSignedFarOff = ({ headers }: WireRequest): boolean => {
+  const time = String(headers["x-amz-date"]);
+  const iso = time.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z");
+  return Math.abs(Date.parse(iso) - trueTime().getTime()) > signatureLifeMs;
+};
+
+/** As AWS refuses a signature that is too old or too new; the header tells its own time. */
+export const refusedForItsClock: WireFault = ({ answer }) => {
+  const refusal = jsonAnswer(400, {
+    __type: "com.amazon.coral.service#InvalidSignatureException",
+    message: "Signature expired: the request is too far from the current time",
+  });
+  answer({ ...refusal, rawHeaders: [...refusal.rawHeaders, "Date", trueTime().toUTCString()] });
+};
+
 type Batch = Readonly<Record<string, { readonly Keys: readonly unknown[] } | readonly unknown[]>>;
 
 const firstOf = (batch: Batch, share: number) => {
@@ -142,7 +202,7 @@ const firstOf = (batch: Batch, share: number) => {
   const left: Record<string, unknown> = {};
   for (const [table, asked] of Object.entries(batch)) {
     const entries = "Keys" in asked ? asked.Keys : asked;
-    const count = Math.floor(entries.length * share);
+    const count = Math.ceil(entries.length * share);
     const put = (into: Record<string, unknown>, some: readonly unknown[]) => {
       if (some.length > 0) into[table] = "Keys" in asked ? { ...asked, Keys: some } : some;
     };
@@ -182,14 +242,42 @@ export const isOperation =
   ({ operation }: WireRequest): boolean =>
     names.includes(operation);
 
+/** The key of the one item that a request is about; empty for transactions and batches. */
+const keyOf = ({ body }: WireRequest): { readonly pk: string; readonly sk: string } => {
+  const { Key, Item } = JSON.parse(body.toString()) as Record<
+    string,
+    Record<string, { S?: string }> | undefined
+  >;
+  const key = Key ?? Item ?? {};
+  return { pk: key.pk?.S ?? "", sk: key.sk?.S ?? "" };
+};
+
 /** A write of an item whose partition key starts so; not for transactions and batches. */
 export const isWriteOf =
   (partitionPrefix: string) =>
-  (request: WireRequest): boolean => {
-    if (!isTableWrite(request)) return false;
-    const { Key, Item } = JSON.parse(request.body.toString()) as Record<
-      string,
-      { pk?: { S?: string } } | undefined
-    >;
-    return ((Key ?? Item)?.pk?.S ?? "").startsWith(partitionPrefix);
-  };
+  (request: WireRequest): boolean =>
+    isTableWrite(request) && keyOf(request).pk.startsWith(partitionPrefix);
+
+/** A read of an item whose partition key starts so, on its own. */
+export const isGetOf =
+  (partitionPrefix: string) =>
+  (request: WireRequest): boolean =>
+    request.operation === "GetItem" && keyOf(request).pk.startsWith(partitionPrefix);
+
+/** What a write of an allocation is for. */
+export type TableWrite = "context" | "base" | "append" | "mark" | "intent" | "default" | "other";
+
+/** What this write is for, by the key of its item. */
+export const tableWriteOf = (request: WireRequest): TableWrite => {
+  const { pk, sk } = keyOf(request);
+  if (pk.startsWith("x#")) return "context";
+  if (pk.startsWith("promocode#") && sk === "head") return "base";
+  if (pk.startsWith("c#")) return sk === "full" ? "mark" : "append";
+  if (pk.startsWith("f#")) return "mark";
+  if (pk.startsWith("customer#")) return sk.startsWith("intent#") ? "intent" : "default";
+  return "other";
+};
+
+/** The write that hands out a code. */
+export const isAppend = (request: WireRequest): boolean =>
+  isTableWrite(request) && tableWriteOf(request) === "append";
