@@ -22,11 +22,9 @@ export interface TableLocation {
 export interface GivenCode {
   readonly uniqueCode: string;
   readonly fileId: string;
-  readonly token: string;
   readonly customerId: string;
   /** ISO. */
   readonly timestamp: string;
-  readonly contextId: string;
 }
 
 export interface FileTruth {
@@ -43,12 +41,9 @@ export interface PoolTruth {
   readonly withdrawn: readonly string[];
   /** Records of default codes. */
   readonly defaultsGiven: number;
-  /** Addresses that intents name: `generation.attempt.shard.cell`. */
-  readonly intents: readonly string[];
-  readonly contextIds: ReadonlySet<string>;
   /** What the stream's consumer counted, by file; default codes under `default`. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Status of each file's record, where there is one. */
+  /** Status of each file's record. */
   readonly statusByFile: ReadonlyMap<string, string>;
 }
 
@@ -80,20 +75,15 @@ export const readPool = async (table: TableLocation, promocodeId: string): Promi
   return {
     files,
     given: slots.filter(isTaken).map(({ fileId, cell, uniqueCode, slot }) => {
-      const token = cell.tokens[slot]!;
-      const { at = Number.NaN, contextId = "" } = cell.stamps[slot] ?? {};
-      const timestamp = Number.isNaN(at) ? "" : new Date(at).toISOString();
-      return { uniqueCode, fileId, token, customerId: holderOf(token).customerId, timestamp, contextId };
+      const { at } = cell.stamps[slot] ?? {};
+      const timestamp = at === undefined ? "" : new Date(at).toISOString();
+      return { uniqueCode, fileId, customerId: holderOf(cell.tokens[slot]!).customerId, timestamp };
     }),
     free: slots.filter((slot) => !isTaken(slot) && isOpen(slot)).map(({ uniqueCode }) => uniqueCode),
     withdrawn: slots.filter((slot) => !isTaken(slot) && !isOpen(slot)).map(({ uniqueCode }) => uniqueCode),
     defaultsGiven: ofCustomers(defaultGivenPrefix).length,
-    intents: ofCustomers(prefixes.intent).map(({ a }) => String(a)),
-    contextIds: new Set(
-      items.filter(({ pk }) => pk.startsWith(`x#${promocodeId}#`)).map(({ contextId }) => String(contextId)),
-    ),
-    counts: new Map(below(prefixes.counts).map(([fileId, { allocated }]) => [fileId, Number(allocated)])),
     statusByFile: new Map(below(prefixes.codeFile).map(([fileId, { status }]) => [fileId, String(status)])),
+    counts: new Map(below(prefixes.counts).map(([fileId, { allocated }]) => [fileId, Number(allocated)])),
   };
 };
 
