@@ -132,7 +132,11 @@ describe("the proof of a pool", () => {
 
   it("finds counts that differ from the scan", async () => {
     await aSoundPool();
-    await put({ ...keys.counts(pool.promocodeId, answer.fileId), allocated: 3 });
+    await put({
+      ...keys.counts(pool.promocodeId, answer.fileId),
+      allocated: 3,
+      countedAt: answer.timestamp,
+    });
 
     await expect(world.prove(pool, { counted: true })).rejects.toThrow("counted 3, the scan finds 2");
   });
