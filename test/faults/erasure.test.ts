@@ -51,7 +51,7 @@ describe("erasing a person", () => {
     /** As its messages come, one after the other; calls have ended at once. */
     const run = async (erasureId: string) => {
       for (let messages = 0; messages < 20; messages += 1) {
-        const outcome = await runErasure(erasureId, { ...delivery, callsEndWithinMs: 0 });
+        const { outcome } = await runErasure(erasureId, { ...delivery, callsEndWithinMs: 0 });
         if (outcome === "succeeded" || outcome === "nothing to do") return;
       }
       throw new Error(`the erasure ${erasureId} does not end`);
