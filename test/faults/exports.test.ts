@@ -66,7 +66,7 @@ describe("an export", () => {
     const texts = new Set<string>();
     for (const exportId of exportIds) texts.add(await world.exportedText(exportId));
     expect(texts.size).toBe(1);
-    await world.prove(large, { codes: large.codes, exported: [...texts][0]! });
+    await world.prove(large, { codes: large.codes, exported: [...texts][0]!, writtenByHand: true });
   };
 
   fault("is killed before and after each part and each change of its record", async ({ count, proved }) => {

@@ -152,29 +152,6 @@ export const together = (many: number): WireFault => {
   };
 };
 
-/** Holds a request back until it is released; then it is carried out and answered. */
-export const heldBack = (): {
-  readonly fault: WireFault;
-  /** Resolves when a request is being held. */
-  readonly arrived: Promise<void>;
-  release(): void;
-} => {
-  let tellArrived = () => {};
-  let release = () => {};
-  const arrived = new Promise<void>((resolve) => {
-    tellArrived = resolve;
-  });
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  const fault: WireFault = async ({ carryOut, answer }) => {
-    tellArrived();
-    await released;
-    answer(await carryOut());
-  };
-  return { fault, arrived, release };
-};
-
 /** What time it is, whatever a test has made of `Date`. */
 const trueTime = (): Date => new Date(performance.timeOrigin + performance.now());
 const signatureLifeMs = 5 * 60_000;
