@@ -2,8 +2,10 @@ import { CfnOutput, Stack } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Needs, QueueName } from "../shared/contract/route.ts";
 import { environmentNames } from "../shared/environment.ts";
+import { Alarms } from "./constructs/alarms.ts";
 import { AllocationCounter } from "./constructs/allocation-counter.ts";
 import { CodeTable } from "./constructs/code-table.ts";
+import { Dashboard } from "./constructs/dashboard.ts";
 import { EventBus } from "./constructs/event-bus.ts";
 import { FileBuckets } from "./constructs/file-buckets.ts";
 import { HttpApi } from "./constructs/http-api.ts";
@@ -54,6 +56,11 @@ export class CodewellStack extends Stack {
       environmentNames.callsEndWithinSeconds,
       String(defaults.settings.callsEndWithinSeconds),
     );
+
+    const { settings } = defaults;
+    const watched = { settings, api, table: this.table, works: this.queues, counter: counting };
+    const alarms = new Alarms(this, "Alarms", { ...watched, events: this.events });
+    new Dashboard(this, "Overview", { ...watched, alarms });
 
     new CfnOutput(this, "ApiUrl", { value: api.url });
     new CfnOutput(this, "RestApiId", { value: api.api.restApiId });

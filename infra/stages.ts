@@ -67,6 +67,54 @@ export interface StageSettings {
    * @default no topic
    */
   readonly notify?: { readonly emails: readonly string[] };
+  /** When alarms ring; docs/operations.md says of each what it means. */
+  readonly alarms: AlarmThresholds;
+  /**
+   * AWS WAF in front of the API: Amazon's common rules, and a limit of requests from one address within five minutes.
+   * One key may send 150,000 in that time, and servers behind one gateway share an address. It costs $7 a month and
+   * $0.60 for a million requests. Without it calls that no key comes with reach the authorizer, no further.
+   * @default none
+   */
+  readonly firewall?: { readonly requestsPerAddress: number };
+}
+
+/** Above, or for the pool's level below, each of these an alarm rings. */
+export interface AlarmThresholds {
+  /**
+   * Free codes of the emptiest pool that is in use, in percent of all its codes.
+   * @default 10: at the rate that emptied nine tenths there is still time to order codes
+   */
+  readonly poolLowPercent: number;
+  /**
+   * Customers who got a default code, in percent of all who got one.
+   * @default 1: fewer are those who came in the seconds before a refill
+   */
+  readonly defaultCodePercent: number;
+  /**
+   * Answers of the API with a status of 500 and above, in percent of all.
+   * @default 1
+   */
+  readonly apiFaultPercent: number;
+  /**
+   * What the slowest hundredth of allocations takes, in milliseconds, cold starts left out.
+   * @default 1,000: a hundred times the usual, and still less than a caller's own time limit
+   */
+  readonly allocationP99Ms: number;
+  /**
+   * Age of the oldest message of a job's queue, in minutes.
+   * @default 60: a message that fails comes back every 16 minutes, so this is no hiccup any more
+   */
+  readonly queueAgeMinutes: number;
+  /**
+   * How far counts may be behind, in minutes.
+   * @default 10: they are a second or two late, and a restart of the counter takes no more than a minute
+   */
+  readonly countsLateMinutes: number;
+  /**
+   * Requests within five minutes that DynamoDB refused, of those that an allocation sends.
+   * @default 1,000: fewer are sent again by the SDK and felt by nobody
+   */
+  readonly throttledRequests: number;
 }
 
 /** Steady requests per second, and the size of the token bucket. */
@@ -85,6 +133,15 @@ const defaults: Omit<StageSettings, "name"> = {
   logRetention: RetentionDays.THREE_MONTHS,
   logLevel: "INFO",
   uploadOrigins: ["*"],
+  alarms: {
+    poolLowPercent: 10,
+    defaultCodePercent: 1,
+    apiFaultPercent: 1,
+    allocationP99Ms: 1000,
+    queueAgeMinutes: 60,
+    countsLateMinutes: 10,
+    throttledRequests: 1000,
+  },
 };
 
 /** State is retained and protected in every stage: a setting that loosens it would one day be set in the wrong one. */

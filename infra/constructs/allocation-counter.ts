@@ -2,6 +2,7 @@ import { Duration } from "aws-cdk-lib";
 import type { CfnTable } from "aws-cdk-lib/aws-dynamodb";
 import { EventSourceMapping, FilterCriteria, FilterRule, StartingPosition } from "aws-cdk-lib/aws-lambda";
 import { SqsDlq } from "aws-cdk-lib/aws-lambda-event-sources";
+import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { cellPartitionPrefix, defaultGivenPrefix, tableAttributes } from "../../shared/storage/table.ts";
 import { workers } from "../jobs.ts";
@@ -20,6 +21,7 @@ const keyStartsWith = (attribute: string, prefix: string) => ({
 /** Counts, from the table's stream, what was handed out. */
 export class AllocationCounter extends Construct {
   readonly function: ServiceFunction;
+  readonly deadLetters: Queue;
 
   constructor(scope: Construct, id: string, { table, ...defaults }: AllocationCounterProps) {
     super(scope, id);
@@ -30,6 +32,7 @@ export class AllocationCounter extends Construct {
     });
     permitReadingStream(this.function, table);
 
+    this.deadLetters = new DeadLetters(this, "DeadLetters").queue;
     new EventSourceMapping(this, "Source", {
       target: this.function,
       eventSourceArn: table.table.tableStreamArn ?? "",
@@ -53,7 +56,7 @@ export class AllocationCounter extends Construct {
       bisectBatchOnError: false,
       retryAttempts: -1,
       maxRecordAge: Duration.hours(23),
-      onFailure: new SqsDlq(new DeadLetters(this, "DeadLetters").queue),
+      onFailure: new SqsDlq(this.deadLetters),
     });
   }
 }

@@ -5,7 +5,7 @@ import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { type ITopic, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
-import type { IQueue } from "aws-cdk-lib/aws-sqs";
+import type { IQueue, Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { eventSource } from "../../shared/contract/events.ts";
 import { environmentNames } from "../../shared/environment.ts";
@@ -18,6 +18,8 @@ export class EventBus extends Construct {
   readonly bus: Bus;
   /** Takes every event of the bus, and whatever alarms are given it; absent in a stage that notifies nobody. */
   readonly topic: Topic | undefined;
+  /** What could not be delivered to the topic or from it; absent without one. */
+  deadLetters: Queue | undefined;
 
   constructor(scope: Construct, id: string, { notify }: Pick<StageSettings, "notify">) {
     super(scope, id);
@@ -42,7 +44,8 @@ export class EventBus extends Construct {
       }),
     );
     // The casts: CDK's own classes do not hold under exactOptionalPropertyTypes.
-    const deadLetterQueue = new DeadLetters(this, "DeadLetters").queue as IQueue;
+    this.deadLetters = new DeadLetters(this, "DeadLetters").queue;
+    const deadLetterQueue = this.deadLetters as IQueue;
     new Rule(this, "Everything", {
       eventBus: this.bus,
       eventPattern: { source: [eventSource] },

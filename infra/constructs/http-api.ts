@@ -21,6 +21,8 @@ import type { Needs, Route } from "../../shared/contract/route.ts";
 import { functionName, type RouteName, routes } from "../../shared/contract/routes.ts";
 import { gatewayRefusals, refusalBody } from "../gateway-refusals.ts";
 import { workers } from "../jobs.ts";
+import type { StageSettings } from "../stages.ts";
+import { Firewall } from "./firewall.ts";
 import { type FunctionDefaults, ServiceFunction } from "./service-function.ts";
 
 export interface HttpApiProps extends FunctionDefaults {
@@ -37,6 +39,7 @@ export class HttpApi extends Construct {
   readonly usagePlan: UsagePlan;
   /** Where the API answers, without a slash at the end. */
   readonly url: string;
+  private readonly functions = new Map<RouteName | "authorizeRequest", ServiceFunction>();
 
   constructor(scope: Construct, id: string, props: HttpApiProps) {
     super(scope, id);
@@ -58,12 +61,21 @@ export class HttpApi extends Construct {
     ]);
   }
 
+  /** The function behind a route, or the authorizer. */
+  functionOf(name: RouteName | "authorizeRequest"): ServiceFunction {
+    const found = this.functions.get(name);
+    if (found === undefined) throw new Error(`There is no function ${name}.`);
+    return found;
+  }
+
   private addApi({ settings }: HttpApiProps): RestApi {
     const accessLog = new LogGroup(this, "AccessLog", {
       retention: settings.logRetention,
       removalPolicy: RemovalPolicy.RETAIN,
     });
     const api = new RestApi(this, "Rest", {
+      // Not a name that must be free: the gateway's metrics go by it, and two stacks of an account would share them.
+      restApiName: Stack.of(this).stackName,
       description: "Codewell: promotion codes as a service",
       endpointTypes: [EndpointType.REGIONAL],
       // The authorizer names the key whose rate limit counts; callers never see the gateway's own keys.
@@ -82,7 +94,19 @@ export class HttpApi extends Construct {
     // The stack says the address itself, under a name that people can type.
     api.node.tryRemoveChild("Endpoint");
     acknowledgeFindings(api);
+    this.addFirewall(api, settings);
     return api;
+  }
+
+  private addFirewall(api: RestApi, { firewall }: StageSettings): void {
+    if (firewall !== undefined)
+      new Firewall(this, "Firewall", { stageArn: api.deploymentStage.stageArn, ...firewall });
+    else
+      Validations.of(api).acknowledge({
+        id: "AwsSolutions-APIG3",
+        reason:
+          "Every call that costs something needs a key and is throttled per key; a firewall is the company's choice, by the setting `firewall`.",
+      });
   }
 
   /** Makes the authorizer and answers what a method needs to be behind it. */
@@ -94,6 +118,7 @@ export class HttpApi extends Construct {
       timeout: Duration.seconds(10),
     });
     bind(handler, needs);
+    this.functions.set("authorizeRequest", handler);
     const authorizer = new RequestAuthorizer(this, "Authorizer", {
       handler,
       identitySources: [IdentitySource.header("X-API-KEY")],
@@ -110,6 +135,7 @@ export class HttpApi extends Construct {
         ...(bulkRoutes.has(name) ? { memoryMb: defaults.settings.bulkMemoryMb } : {}),
       });
       bind(handler, route.needs);
+      this.functions.set(name, handler);
       const method = this.api.root
         .resourceForPath(route.path)
         .addMethod(
@@ -196,11 +222,6 @@ function acknowledgeFindings(api: RestApi): void {
   validations.acknowledge({
     id: "AwsSolutions-APIG2",
     reason: "Handlers check requests by the schemas of the contract and say which field is wrong and why.",
-  });
-  validations.acknowledge({
-    id: "AwsSolutions-APIG3",
-    reason:
-      "Every call that costs something needs a key and is throttled per key; a firewall is the company's choice.",
   });
   validations.acknowledge({
     id: "AwsSolutions-APIG6",

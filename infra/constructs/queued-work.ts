@@ -18,10 +18,12 @@ const timeout = Duration.minutes(15);
 /** A queue, the function that takes its messages one by one, and where those end that keep failing. */
 export class QueuedWork extends Construct {
   readonly queue: Queue;
+  readonly deadLetters: Queue;
   readonly function: ServiceFunction;
 
   constructor(scope: Construct, id: string, { job, ...defaults }: QueuedWorkProps) {
     super(scope, id);
+    this.deadLetters = new DeadLetters(this, "DeadLetters").queue;
     this.queue = new Queue(this, "Queue", {
       // A failed message comes back when this is over, so every minute more is a minute that a file waits for its
       // second chance. The usual advice, six times the timeout, is for throttled batches: here messages come one by
@@ -30,7 +32,7 @@ export class QueuedWork extends Construct {
       retentionPeriod: Duration.days(14),
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
-      deadLetterQueue: { queue: new DeadLetters(this, "DeadLetters").queue, maxReceiveCount: mostReceives },
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: mostReceives },
       removalPolicy: RemovalPolicy.RETAIN,
     });
     this.function = new ServiceFunction(this, "Function", {

@@ -10,6 +10,7 @@ import {
 } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
+import { serviceOf } from "../../shared/operations/metrics.ts";
 import type { StageSettings } from "../stages.ts";
 
 /** What all functions of a stack share. */
@@ -65,7 +66,10 @@ export class ServiceFunction extends LambdaFunction {
       role,
       logGroup,
       ...(queuesForItself ? { recursiveLoop: RecursiveLoop.ALLOW } : {}),
-      environment: { POWERTOOLS_SERVICE_NAME: "codewell", POWERTOOLS_LOG_LEVEL: settings.logLevel },
+      environment: {
+        POWERTOOLS_SERVICE_NAME: serviceOf(settings.name),
+        POWERTOOLS_LOG_LEVEL: settings.logLevel,
+      },
     });
     this.ownRole = role;
     logGroup.grantWrite(this);

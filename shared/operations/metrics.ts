@@ -7,8 +7,8 @@ interface MetricDefinition {
 
 export const metricNamespace = "Codewell";
 
-/** Value of the dimension `service`, which every metric carries besides its own. */
-export const serviceName = "codewell";
+/** Value of the dimension `service`, which every metric carries besides its own: stages of one account are told apart. */
+export const serviceOf = (stage: string): string => `codewell-${stage}`;
 
 /**
  * Every metric of the service. The functions publish from this list, alarms and the dashboard read from it: a name

@@ -1,7 +1,8 @@
 import { Metrics } from "@aws-lambda-powertools/metrics";
-import { type DimensionOf, type MetricName, metricNamespace, metrics, serviceName } from "./metrics.ts";
+import { type DimensionOf, type MetricName, metricNamespace, metrics } from "./metrics.ts";
 
-const publisher = new Metrics({ namespace: metricNamespace, serviceName });
+// The dimension `service` comes from POWERTOOLS_SERVICE_NAME, which the stack sets.
+const publisher = new Metrics({ namespace: metricNamespace });
 
 /**
  * Writes one line in CloudWatch's embedded metric format: these values now, all of the same dimensions. `metadata`

@@ -22,6 +22,7 @@ export type MetricLine = z.output<typeof metricLineSchema>;
  */
 export const metricLinesOf = async (work: () => Promise<unknown>): Promise<readonly MetricLine[]> => {
   vi.stubEnv("POWERTOOLS_METRICS_DISABLED", "false");
+  vi.stubEnv("POWERTOOLS_SERVICE_NAME", "codewell-test");
   vi.resetModules();
   const written: string[] = [];
   const stdout = vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {

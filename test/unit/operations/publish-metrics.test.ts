@@ -28,7 +28,7 @@ describe("a metric", () => {
         Dimensions: [["service", ...definition.dimensions]],
         Metrics: [{ Name: name, Unit: definition.unit }],
       });
-      expect(lines[0]).toMatchObject({ service: "codewell", [name]: 7, ...dimensions });
+      expect(lines[0]).toMatchObject({ service: "codewell-test", [name]: 7, ...dimensions });
     },
   );
 
@@ -43,9 +43,9 @@ describe("a metric", () => {
     });
 
     expect(lines.map(({ _aws, ...fields }) => fields)).toEqual([
-      { service: "codewell", duration: 3, route: "GET /health", outcome: "success" },
-      { service: "codewell", PoolAvailable: 5, PoolAvailablePercent: 50, promocodeId: "pcd_1" },
-      { service: "codewell", JobFailed: 1 },
+      { service: "codewell-test", duration: 3, route: "GET /health", outcome: "success" },
+      { service: "codewell-test", PoolAvailable: 5, PoolAvailablePercent: 50, promocodeId: "pcd_1" },
+      { service: "codewell-test", JobFailed: 1 },
     ]);
   });
 
