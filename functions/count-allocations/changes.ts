@@ -4,6 +4,9 @@ import {
   cellPartitionPrefix,
   customerPartitionPrefix,
   defaultGivenPrefix,
+  generationPrefix,
+  promocodeHead,
+  promocodePartitionPrefix,
 } from "../../shared/storage/table.ts";
 
 const image = z
@@ -47,4 +50,12 @@ export const changeOf = ({ eventName, dynamodb }: StreamRecord): Change | undefi
     return { promocodeId, generation: null, sequenceNumber, delta: 1 };
   }
   return undefined;
+};
+
+/** The promocode whose settings or files the record changes, so that its pool may be low now, or no longer. */
+export const refittedPromocode = ({ dynamodb }: StreamRecord): string | undefined => {
+  const { pk, sk } = dynamodb.Keys;
+  if (!pk.S.startsWith(promocodePartitionPrefix)) return undefined;
+  const fits = sk.S === promocodeHead || sk.S.startsWith(generationPrefix);
+  return fits ? pk.S.slice(promocodePartitionPrefix.length) : undefined;
 };

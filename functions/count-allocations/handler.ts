@@ -1,9 +1,12 @@
 import * as z from "zod";
+import type { PoolCounts } from "../../shared/contract/promocodes.ts";
 import { logger } from "../../shared/http/logger.ts";
+import { publishMetrics } from "../../shared/operations/publish-metrics.ts";
 import { addToCount, type CountedChange } from "../../shared/storage/counts.ts";
 import { generationsOf } from "../../shared/storage/generations.ts";
 import { LeastRecentlyUsed } from "../../shared/storage/least-recently-used.ts";
-import { type Change, changeOf, streamRecordSchema } from "./changes.ts";
+import { type Change, changeOf, refittedPromocode, streamRecordSchema } from "./changes.ts";
+import { tellLevel } from "./tell-level.ts";
 
 /**
  * A batch of the table's stream in a tumbling window: only with one does Lambda say which shard the batch is of
@@ -25,11 +28,12 @@ interface Group {
   readonly changes: CountedChange[];
 }
 
-const updatesAtOnce = 16;
+const atOnce = 16;
 
 /**
- * Keeps the counts of pools and files, from the table's stream. A failed batch is delivered again as a whole: what
- * was counted of it is not counted twice.
+ * Keeps the counts of pools and files, from the table's stream, and tells on the bus when a pool is low or dry. A
+ * failed batch is delivered again as a whole: what was counted of it is not counted twice, and what was not told yet
+ * is told then.
  */
 export const handler = async (event: unknown): Promise<typeof done> => {
   const { shardId, Records } = eventSchema.parse(event);
@@ -38,13 +42,39 @@ export const handler = async (event: unknown): Promise<typeof done> => {
   const groups = await groupByCount(changes);
 
   const now = new Date();
-  const count = async () => {
-    for (let group = groups.pop(); group !== undefined; group = groups.pop())
-      await addToCount({ ...group, streamShardId: shardId }, now);
-  };
-  await Promise.all(Array.from({ length: updatesAtOnce }, count));
+  const grown = { CodesAllocated: 0, DefaultsGiven: 0 };
+  await forEach(groups, async (group) => {
+    const growth = await addToCount({ ...group, streamShardId: shardId }, now);
+    grown[group.fileId === null ? "DefaultsGiven" : "CodesAllocated"] += growth;
+  });
+  if (grown.CodesAllocated + grown.DefaultsGiven > 0) publishMetrics(grown, { dimensions: {} });
+
+  const counted = new Set(changes.map(({ promocodeId }) => promocodeId));
+  const refitted = Records.map(refittedPromocode).filter((promocodeId) => promocodeId !== undefined);
+  await forEach([...new Set([...counted, ...refitted])], async (promocodeId) => {
+    const pool = await tellLevel(promocodeId, { streamShardId: shardId, now });
+    if (pool && counted.has(promocodeId)) publishLevel(promocodeId, pool);
+  });
   return done;
 };
+
+/** Each of them, whatever becomes of the others; then throws the first error, so that the batch comes again. */
+const forEach = async <Each>(all: readonly Each[], work: (each: Each) => Promise<void>): Promise<void> => {
+  const waiting = [...all];
+  const errors: unknown[] = [];
+  const take = async () => {
+    for (let each = waiting.pop(); each !== undefined; each = waiting.pop())
+      await work(each).catch((error: unknown) => errors.push(error));
+  };
+  await Promise.all(Array.from({ length: atOnce }, take));
+  if (errors.length > 0) throw errors[0];
+};
+
+const publishLevel = (promocodeId: string, { available, total }: PoolCounts): void =>
+  publishMetrics(
+    { PoolAvailable: available, PoolAvailablePercent: total === 0 ? 0 : (100 * available) / total },
+    { dimensions: {}, metadata: { promocodeId } },
+  );
 
 const groupByCount = async (changes: readonly Change[]): Promise<Group[]> => {
   const groups = new Map<string, Group>();

@@ -4,7 +4,14 @@ import { EventSourceMapping, FilterCriteria, FilterRule, StartingPosition } from
 import { SqsDlq } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import { cellPartitionPrefix, defaultGivenPrefix, tableAttributes } from "../../shared/storage/table.ts";
+import {
+  cellPartitionPrefix,
+  defaultGivenPrefix,
+  generationPrefix,
+  promocodeHead,
+  promocodePartitionPrefix,
+  tableAttributes,
+} from "../../shared/storage/table.ts";
 import { workers } from "../jobs.ts";
 import type { CodeTable } from "./code-table.ts";
 import { DeadLetters } from "./dead-letters.ts";
@@ -49,6 +56,15 @@ export class AllocationCounter extends Construct {
         FilterCriteria.filter({
           eventName: FilterRule.isEqual("INSERT"),
           ...keyStartsWith(tableAttributes.sortKey, defaultGivenPrefix),
+        }),
+        // A file that came or was withdrawn, a threshold that was set: the pool may be low now, or no longer.
+        FilterCriteria.filter({
+          dynamodb: {
+            Keys: {
+              [tableAttributes.partitionKey]: { S: FilterRule.beginsWith(promocodePartitionPrefix) },
+              [tableAttributes.sortKey]: { S: [promocodeHead, { prefix: generationPrefix }] },
+            },
+          },
         }),
       ],
       // Tried again for as long as the stream holds the records, which is 24 hours; what is given up an hour before

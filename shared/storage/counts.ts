@@ -76,7 +76,7 @@ const decodePosition = (text: string): Position => {
 };
 
 /**
- * Adds the changes to the count, each exactly once however often it is delivered: the position in the stream shard
+ * Adds the changes to the count and answers by how much it grew: each counts exactly once however often it is delivered: the position in the stream shard
  * moves in the same conditional write, and changes at or before it are dropped. Other stream shards have positions
  * of their own. A shard's changes must arrive in order and by one caller at a time, so the event source must have a
  * parallelization factor of 1.
@@ -84,7 +84,7 @@ const decodePosition = (text: string): Position => {
 export const addToCount = async (
   { promocodeId, fileId, streamShardId, changes }: ChangesOfCount,
   now: Date,
-): Promise<void> => {
+): Promise<number> => {
   const key = keys.counts(promocodeId, fileId);
   const name = positionName(streamShardId);
   const hour = Math.floor(now.getTime() / millisecondsPerHour);
@@ -96,7 +96,8 @@ export const addToCount = async (
     const seen = typeof item[name] === "string" ? item[name] : undefined;
     const counted = seen === undefined ? -1n : decodePosition(seen).sequenceNumber;
     const fresh = changes.filter(({ sequenceNumber }) => BigInt(sequenceNumber) > counted);
-    if (fresh.length === 0) return;
+    if (fresh.length === 0) return 0;
+    const growth = fresh.reduce((sum, { delta }) => sum + delta, 0);
 
     const newest = fresh.reduce((max, { sequenceNumber }) => {
       const number = BigInt(sequenceNumber);
@@ -122,14 +123,14 @@ export const addToCount = async (
           UpdateExpression: `ADD allocated :delta SET countedAt = :now, ${name} = :position${remove}`,
           ConditionExpression: seen === undefined ? `attribute_not_exists(${name})` : `${name} = :seen`,
           ExpressionAttributeValues: {
-            ":delta": fresh.reduce((sum, { delta }) => sum + delta, 0),
+            ":delta": growth,
             ":now": now.toISOString(),
             ":position": position,
             ...(seen !== undefined && { ":seen": seen }),
           },
         }),
       );
-      return;
+      return growth;
     } catch (error) {
       // Somebody else counted this stream shard meanwhile (a redelivery): see what is left to do.
       if (!(error instanceof ConditionalCheckFailedException) || tries === mostTries) throw error;

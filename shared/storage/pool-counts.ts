@@ -1,4 +1,5 @@
 import type { PoolCounts } from "../contract/promocodes.ts";
+import type { GenerationNow } from "../domain/pool-level.ts";
 import type { Generation } from "../pool/generation.ts";
 import { type Counts, countsOf } from "./counts.ts";
 import { generationsOf } from "./generations.ts";
@@ -10,18 +11,27 @@ export const poolCounts = async (promocodeId: string, now: Date = new Date()): P
 };
 
 /** A withdrawn file's free codes are gone: of its codes only those count that somebody holds. */
+export const generationsNow = (
+  generations: readonly Generation[],
+  { allocatedByFile }: Counts,
+): readonly GenerationNow[] =>
+  generations.map(({ number, fileId, codes, status }) => {
+    const held = Math.min(codes, allocatedByFile.get(fileId) ?? 0);
+    const total = status === "published" ? codes : held;
+    return { number, codes, total, available: total - held };
+  });
+
 export const sumOf = (generations: readonly Generation[], counts: Counts, now: Date): PoolCounts => {
   let total = 0;
-  let allocated = 0;
-  for (const { fileId, codes, status } of generations) {
-    const held = Math.min(codes, counts.allocatedByFile.get(fileId) ?? 0);
-    allocated += held;
-    total += status === "published" ? codes : held;
+  let available = 0;
+  for (const generation of generationsNow(generations, counts)) {
+    total += generation.total;
+    available += generation.available;
   }
   return {
     total,
-    allocated,
-    available: total - allocated,
+    allocated: total - available,
+    available,
     defaultsGiven: counts.defaultsGiven,
     asOf: counts.countedAt ?? now.toISOString(),
   };

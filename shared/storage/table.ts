@@ -32,11 +32,17 @@ const twoHexDigits = (value: number): string => value.toString(16).padStart(2, "
 export const cellPartitionPrefix = "c#";
 /** Starts every default record's sort key; the stream's filter in `infra/` reads it. */
 export const defaultGivenPrefix = "default#";
+/** Starts every promocode partition's key; the stream's filter in `infra/` reads it. */
+export const promocodePartitionPrefix = "promocode#";
+/** Sort key of a promocode's settings; the stream's filter in `infra/` reads it. */
+export const promocodeHead = "head";
+/** Starts every generation's sort key; the stream's filter in `infra/` reads it. */
+export const generationPrefix = "generation#";
 /** Starts every customer partition's key. */
 export const customerPartitionPrefix = "customer#";
 
 export const prefixes = {
-  generation: "generation#",
+  generation: generationPrefix,
   codeFile: "file#",
   counts: "counts#",
   intent: "intent#",
@@ -53,7 +59,7 @@ export const partitions = {
   promotions: "promotions",
   promocodes: "promocodes",
   promocodesOf: (promotionId: string): string => `promotion#${promotionId}`,
-  promocode: (promocodeId: string): string => `promocode#${promocodeId}`,
+  promocode: (promocodeId: string): string => `${promocodePartitionPrefix}${promocodeId}`,
   shard: ({ promocodeId, generation, attempt, shard }: ShardAddress): string =>
     `${cellPartitionPrefix}${promocodeId}#${generation}#${attempt}#${shard}`,
   customer: (customerId: string): string => `${customerPartitionPrefix}${customerId}`,
@@ -65,7 +71,7 @@ export const partitions = {
 
 export const keys = {
   promotion: (promotionId: string): Key => ({ pk: partitions.promotions, sk: promotionId }),
-  promocode: (promocodeId: string): Key => ({ pk: partitions.promocode(promocodeId), sk: "head" }),
+  promocode: (promocodeId: string): Key => ({ pk: partitions.promocode(promocodeId), sk: promocodeHead }),
   promocodeEntry: (promocodeId: string): Key => ({ pk: partitions.promocodes, sk: promocodeId }),
   promocodeOfPromotion: (promotionId: string, promocodeId: string): Key => ({
     pk: partitions.promocodesOf(promotionId),
@@ -87,6 +93,8 @@ export const keys = {
     pk: partitions.promocode(promocodeId),
     sk: `${prefixes.counts}${fileId ?? "default"}`,
   }),
+  /** What was told of the pool: that it is low, dry, gives default codes. */
+  poolLevel: (promocodeId: string): Key => ({ pk: partitions.promocode(promocodeId), sk: "level" }),
   cell: (address: ShardAddress & { readonly cell: number }): Key => ({
     pk: partitions.shard(address),
     sk: twoHexDigits(address.cell),

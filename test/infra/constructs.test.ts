@@ -211,7 +211,7 @@ describe("queued work", () => {
 });
 
 describe("the allocation counter", () => {
-  it("hears of cells that changed and default codes that were given, shard by shard", () => {
+  it("hears of cells that changed, default codes that were given and what sets a pool anew, shard by shard", () => {
     template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
       EventSourceArn: { "Fn::GetAtt": [Match.stringLikeRegexp("^CodesTable"), "StreamArn"] },
       StartingPosition: "TRIM_HORIZON",
@@ -230,6 +230,16 @@ describe("the allocation counter", () => {
             Pattern: JSON.stringify({
               eventName: ["INSERT"],
               dynamodb: { Keys: { sk: { S: [{ prefix: "default#" }] } } },
+            }),
+          },
+          {
+            Pattern: JSON.stringify({
+              dynamodb: {
+                Keys: {
+                  pk: { S: [{ prefix: "promocode#" }] },
+                  sk: { S: ["head", { prefix: "generation#" }] },
+                },
+              },
             }),
           },
         ],

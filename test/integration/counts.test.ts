@@ -12,6 +12,7 @@ import type { Generation } from "../../shared/pool/generation.ts";
 import { generationItem } from "../../shared/storage/generations.ts";
 import { keys } from "../../shared/storage/table.ts";
 import { engines } from "../support/engines.ts";
+import { startTestBus, type TestBus } from "../support/event-bus.ts";
 import { createTable } from "../support/table.ts";
 
 /** A promocode of its own for each test: a table each would take the second engine a second. */
@@ -74,6 +75,7 @@ const readStream = async (engine: DynamoDbEngine, tableName: string) => {
 
 describe.each(engines)("counts on $name", ({ start }) => {
   let engine: DynamoDbEngine;
+  let bus: TestBus;
   let modules: {
     client: typeof import("../../shared/storage/client.ts");
     counts: typeof import("../../shared/storage/counts.ts");
@@ -82,6 +84,7 @@ describe.each(engines)("counts on $name", ({ start }) => {
   };
   beforeAll(async () => {
     engine = await start();
+    bus = await startTestBus();
     await createTable(engine);
     modules = {
       client: await import("../../shared/storage/client.ts"),
@@ -95,7 +98,10 @@ describe.each(engines)("counts on $name", ({ start }) => {
     pool = `pool-${pools}`;
     await publish(aGeneration());
   });
-  afterAll(() => engine.close());
+  afterAll(async () => {
+    await bus.close();
+    await engine.close();
+  });
 
   const publish = (generation: Generation) =>
     modules.client.dynamoDb.send(
