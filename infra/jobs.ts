@@ -50,7 +50,7 @@ export const jobs = {
     queue: "exports",
     memoryMb: 1024,
     needs: {
-      table: ["BatchGetItem", "Query", "UpdateItem"],
+      table: ["BatchGetItem", "GetItem", "Query", "UpdateItem"],
       exports: ["AbortMultipartUpload", "PutObject"],
       events: true,
     },

@@ -1,4 +1,5 @@
 import { S3Client } from "@aws-sdk/client-s3";
+import { startEventBridge } from "../../local/event-bus/event-bridge-server.ts";
 import { environmentNames } from "../../shared/environment.ts";
 import { Apart } from "./apart.ts";
 
@@ -12,9 +13,11 @@ export interface BenchBuckets {
 export const uploadsBucket = "bench-uploads";
 export const exportsBucket = "bench-exports";
 
+const eventBus = "bench-events";
+
 /**
- * Starts our S3 server with the service's buckets, in a process of its own, and points the programs at it that are
- * started apart from now on. Its key pair is the bench table's, which must be there already.
+ * Starts our S3 server with the service's buckets in a process of its own, and the bus that jobs tell of them in this
+ * one, and points the programs at them that are started apart from now on. Its key pair is the bench table's, which must be there already.
  */
 export const startBenchBuckets = async (): Promise<BenchBuckets> => {
   process.env[environmentNames.uploadsBucket] = uploadsBucket;
@@ -22,12 +25,17 @@ export const startBenchBuckets = async (): Promise<BenchBuckets> => {
   const server = new Apart("s3");
   const endpoint = String(await server.next());
   process.env.AWS_ENDPOINT_URL_S3 = endpoint;
+  const bus = await startEventBridge({ region: "us-east-1", buses: [eventBus], onEvent: () => {} });
+  process.env[environmentNames.eventBus] = eventBus;
+  process.env.AWS_ENDPOINT_URL_EVENTBRIDGE = bus.endpoint;
   const client = new S3Client({ endpoint, forcePathStyle: true });
   return {
     client,
     close: async () => {
       client.destroy();
       delete process.env.AWS_ENDPOINT_URL_S3;
+      delete process.env.AWS_ENDPOINT_URL_EVENTBRIDGE;
+      await bus.close();
       await server.close();
     },
   };

@@ -1,8 +1,10 @@
 import * as z from "zod";
 import type { JobReport } from "../../shared/queues/job-log.ts";
 import { assertTriesAreLeft, type Delivery, queueHandler } from "../../shared/queues/queue-handler.ts";
+import { thenTell } from "../../shared/queues/then-tell.ts";
 import { beginExport, completeExport, failExport } from "../../shared/storage/exports.ts";
 import { buildExport, OutOfTime } from "./build-export.ts";
+import { tellOutcome } from "./tell-outcome.ts";
 
 const tooLarge =
   "The export did not fit into the 15 minutes that one run has. Ask for it in parts: file by file, or period by period with from and to.";
@@ -13,7 +15,10 @@ const message = z.object({ exportId: z.string() });
 
 /** Builds the exports that are queued. A message that comes again does nothing to an export that succeeded. */
 export const handler = queueHandler("build-export", message, ({ exportId }, delivery, track) =>
-  track({ exportId }, () => buildQueued(exportId, delivery)),
+  thenTell(
+    track({ exportId }, () => buildQueued(exportId, delivery)),
+    () => tellOutcome(exportId),
+  ),
 );
 
 const buildQueued = async (exportId: string, delivery: Delivery): Promise<JobReport> => {

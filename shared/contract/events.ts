@@ -153,7 +153,7 @@ export const events = {
         id: "CodeFileFailed",
         example: {
           version: 1,
-          eventId: `CodeFileFailed/${example.fileId}/1`,
+          eventId: `CodeFileFailed/${example.fileId}`,
           occurredAt: example.occurredAt,
           message: `File ${example.fileId} of promocode ${example.promocodeId} failed with unsupported-encoding: nothing of it is in the pool. Its record says what to do: GET /v1/promocodes/${example.promocodeId}/files/${example.fileId}`,
           promocodeId: example.promocodeId,
@@ -208,7 +208,7 @@ export const events = {
         id: "ExportFailed",
         example: {
           version: 1,
-          eventId: `ExportFailed/${example.exportId}/5`,
+          eventId: `ExportFailed/${example.exportId}`,
           occurredAt: example.occurredAt,
           message: `Export ${example.exportId} of promocode ${example.promocodeId} failed. Its record says what to do: GET /v1/exports/${example.exportId}`,
           exportId: example.exportId,
@@ -265,7 +265,7 @@ export const events = {
         id: "AudienceFailed",
         example: {
           version: 1,
-          eventId: `AudienceFailed/${example.audienceId}/1`,
+          eventId: `AudienceFailed/${example.audienceId}`,
           occurredAt: example.occurredAt,
           message: `Audience ${example.audienceId} of promocode ${example.promocodeId} failed with promotion-not-active. Its record says what to do: GET /v1/audiences/${example.audienceId}`,
           audienceId: example.audienceId,

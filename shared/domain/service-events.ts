@@ -69,14 +69,13 @@ export const codeFileLoaded = (told: Told<"CodeFileLoaded">): ServiceEvent => ({
   },
 });
 
-/** A file can fail, be begun again and fail again: `attempt` is the run that failed it. */
-export const codeFileFailed = (told: Told<"CodeFileFailed">, attempt: number): ServiceEvent => {
+export const codeFileFailed = (told: Told<"CodeFileFailed">): ServiceEvent => {
   const { promocodeId, fileId, failureCode } = told;
   return {
     name: "CodeFileFailed",
     detail: {
       version: 1,
-      eventId: eventIdOf("CodeFileFailed", fileId, attempt),
+      eventId: eventIdOf("CodeFileFailed", fileId),
       message: `File ${fileId} of promocode ${promocodeId} failed with ${failureCode}: nothing of it is in the pool. Its record says what to do: GET /v1/promocodes/${promocodeId}/files/${fileId}`,
       ...told,
     },
@@ -96,13 +95,13 @@ export const exportReady = (told: Told<"ExportReady">): ServiceEvent => {
   };
 };
 
-export const exportFailed = (told: Told<"ExportFailed">, attempt: number): ServiceEvent => {
+export const exportFailed = (told: Told<"ExportFailed">): ServiceEvent => {
   const { exportId, promocodeId } = told;
   return {
     name: "ExportFailed",
     detail: {
       version: 1,
-      eventId: eventIdOf("ExportFailed", exportId, attempt),
+      eventId: eventIdOf("ExportFailed", exportId),
       message: `Export ${exportId} of promocode ${promocodeId} failed. Its record says what to do: GET /v1/exports/${exportId}`,
       ...told,
     },
@@ -126,13 +125,13 @@ export const audienceReady = (told: Told<"AudienceReady">): ServiceEvent => {
   };
 };
 
-export const audienceFailed = (told: Told<"AudienceFailed">, attempt: number): ServiceEvent => {
+export const audienceFailed = (told: Told<"AudienceFailed">): ServiceEvent => {
   const { audienceId, promocodeId, failureCode } = told;
   return {
     name: "AudienceFailed",
     detail: {
       version: 1,
-      eventId: eventIdOf("AudienceFailed", audienceId, attempt),
+      eventId: eventIdOf("AudienceFailed", audienceId),
       message: `Audience ${audienceId} of promocode ${promocodeId} failed with ${failureCode}. Its record says what to do: GET /v1/audiences/${audienceId}`,
       ...told,
     },

@@ -1,7 +1,10 @@
 import type { Context, SQSBatchResponse } from "aws-lambda";
 import * as z from "zod";
+import { deadLetter } from "../domain/service-events.ts";
+import { publishEvents } from "../events/publish-events.ts";
+import { loggable, logger } from "../http/logger.ts";
 import { type JobName, jobLog, type Track } from "./job-log.ts";
-import { mostTries } from "./most-receives.ts";
+import { mostReceives, mostTries } from "./most-receives.ts";
 
 const eventSchema = z.object({
   Records: z.array(
@@ -9,6 +12,7 @@ const eventSchema = z.object({
       messageId: z.string(),
       body: z.string(),
       attributes: z.object({ ApproximateReceiveCount: z.coerce.number() }),
+      eventSourceARN: z.string().optional(),
     }),
   ),
 });
@@ -41,7 +45,7 @@ export const queueHandler =
   ) =>
   async (event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<SQSBatchResponse> => {
     const batchItemFailures: { itemIdentifier: string }[] = [];
-    for (const { messageId, body, attributes } of eventSchema.parse(event).Records) {
+    for (const { messageId, body, attributes, eventSourceARN } of eventSchema.parse(event).Records) {
       const receives = attributes.ApproximateReceiveCount;
       const delivery = {
         isLast: receives >= mostTries,
@@ -54,10 +58,29 @@ export const queueHandler =
       } catch (error) {
         failed(error);
         batchItemFailures.push({ itemIdentifier: messageId });
+        if (receives >= mostReceives) await tellDeadLetter(eventSourceARN, messageId, receives);
       }
     }
     return { batchItemFailures };
   };
+
+/**
+ * The message goes to the dead letters now, and nobody comes again to tell it: what the bus does not take is logged,
+ * and the alarm on the dead letters rings all the same.
+ */
+const tellDeadLetter = async (
+  queueArn: string | undefined,
+  messageId: string,
+  deliveries: number,
+): Promise<void> => {
+  const queue = queueArn?.split(":").at(-1) ?? "unknown";
+  const occurredAt = new Date().toISOString();
+  try {
+    await publishEvents([deadLetter({ occurredAt, queue, messageId, deliveries })]);
+  } catch (error) {
+    logger.error("A dead letter is not told", { messageId, error: loggable(error) });
+  }
+};
 
 const jsonOf = (body: string): unknown => {
   try {

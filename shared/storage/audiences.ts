@@ -8,6 +8,7 @@ import {
   audienceStatuses,
 } from "../contract/audiences.ts";
 import { timestampSchema } from "../contract/conventions.ts";
+import type { EventName } from "../contract/events.ts";
 import { allocationMethods } from "../contract/promocodes.ts";
 import { audienceNotFound } from "../domain/failures.ts";
 import { batchGet } from "./batch-get.ts";
@@ -73,6 +74,8 @@ const itemSchema = z.object({
   /** When the first run began, absent before: the time of every allocation of the job. */
   startedAt: timestampSchema.nullable().default(null),
   completedAt: timestampSchema.nullable(),
+  /** What the bus was told last of what became of it. */
+  told: z.enum(["AudienceReady", "AudienceFailed"]).optional(),
   /** Epoch seconds; the result lives as long. */
   [tableAttributes.timeToLive]: z.int(),
 });
@@ -240,6 +243,19 @@ export const audiences = {
   ): Promise<boolean> {
     const ended = { ...progress, status: "failed" as const, failure, completedAt: now.toISOString() };
     return (await updateOwn(run, ended)) !== undefined;
+  },
+
+  /** The event is on the bus. It changes nothing else, whatever the audience has come to meanwhile. */
+  async markTold({ audienceId }: Pick<StoredAudience, "audienceId">, told: EventName): Promise<void> {
+    await dynamoDb.send(
+      new UpdateCommand({
+        TableName: tableName(),
+        Key: keys.audience(audienceId),
+        UpdateExpression: "SET told = :told",
+        ConditionExpression: "attribute_exists(pk)",
+        ExpressionAttributeValues: { ":told": told },
+      }),
+    );
   },
 };
 

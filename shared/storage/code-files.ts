@@ -2,6 +2,7 @@ import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { GetCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import * as z from "zod";
 import { codeFileStatuses, type FileFailureCode, fileFailureCodes } from "../contract/code-files.ts";
+import type { EventName } from "../contract/events.ts";
 import { codeFileNotFound } from "../domain/failures.ts";
 import { dynamoDb, tableName } from "./client.ts";
 import { listPage } from "./list-page.ts";
@@ -46,6 +47,8 @@ const itemSchema = z.object({
   failureMessage: z.string().nullable(),
   createdAt: z.string(),
   loadedAt: z.string().nullable(),
+  /** What the bus was told last of what became of it. */
+  told: z.enum(["CodeFileLoaded", "CodeFileFailed"]).optional(),
 });
 
 /** A code file as it is stored. */
@@ -242,6 +245,19 @@ export const codeFiles = {
       values: { ":seenStatus": seen.status, ":seenAttempt": seen.attempt },
       answer: "ALL_NEW",
     });
+  },
+
+  /** The event is on the bus. It changes nothing else, whatever the file has come to meanwhile. */
+  async markTold(file: FileKey, told: EventName): Promise<void> {
+    await dynamoDb.send(
+      new UpdateCommand({
+        TableName: tableName(),
+        Key: keys.codeFile(file.promocodeId, file.fileId),
+        UpdateExpression: "SET told = :told",
+        ConditionExpression: "attribute_exists(pk)",
+        ExpressionAttributeValues: { ":told": told },
+      }),
+    );
   },
 
   /** The file's free codes are sealed: the end of a withdrawal. */

@@ -2,6 +2,7 @@ import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { GetCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import * as z from "zod";
 import { timestampSchema } from "../contract/conventions.ts";
+import type { EventName } from "../contract/events.ts";
 import { exportLifeDays } from "../contract/exports.ts";
 import { exportNotFound } from "../domain/failures.ts";
 import { dynamoDb, tableName } from "./client.ts";
@@ -30,6 +31,8 @@ const storedExportSchema = z.object({
   failureMessage: z.string().nullable(),
   createdAt: timestampSchema,
   completedAt: timestampSchema.nullable(),
+  /** What the bus was told last of what became of it. */
+  told: z.enum(["ExportReady", "ExportFailed"]).optional(),
   /** Epoch seconds; the file lives as long. */
   [tableAttributes.timeToLive]: z.int(),
 });
@@ -83,12 +86,33 @@ export const createExport = async (request: ExportRequest): Promise<void> => {
   }
 };
 
-/** The export. Throws `export-not-found`, for one whose time is over too. */
-export const getExport = async (exportId: string, now: Date): Promise<StoredExport> => {
+/** Strongly consistent; undefined when there is none. */
+export const findExport = async (exportId: string): Promise<StoredExport | undefined> => {
   const { Item } = await dynamoDb.send(
     new GetCommand({ TableName: tableName(), Key: keys.export(exportId), ConsistentRead: true }),
   );
-  const found = Item && storedExportSchema.parse(Item);
+  return Item && storedExportSchema.parse(Item);
+};
+
+/** The event is on the bus. It changes nothing else, whatever the export has come to meanwhile. */
+export const markExportTold = async (
+  { exportId }: Pick<StoredExport, "exportId">,
+  told: EventName,
+): Promise<void> => {
+  await dynamoDb.send(
+    new UpdateCommand({
+      TableName: tableName(),
+      Key: keys.export(exportId),
+      UpdateExpression: "SET told = :told",
+      ConditionExpression: itExists,
+      ExpressionAttributeValues: { ":told": told },
+    }),
+  );
+};
+
+/** The export. Throws `export-not-found`, for one whose time is over too. */
+export const getExport = async (exportId: string, now: Date): Promise<StoredExport> => {
+  const found = await findExport(exportId);
   if (!found || found.expiresAt * 1000 <= now.getTime()) throw exportNotFound(exportId);
   return found;
 };

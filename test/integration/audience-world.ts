@@ -18,6 +18,7 @@ import { audienceColumns } from "../../shared/contract/audiences.ts";
 import type { Promotion } from "../../shared/contract/promotions.ts";
 import type { PersonalizedPromocode, StoredPromocode } from "../../shared/domain/promocode.ts";
 import type { NewAudience } from "../../shared/storage/audiences.ts";
+import { startTestBus } from "../support/event-bus.ts";
 import { createTable } from "../support/table.ts";
 
 const uploads = "uploads-bucket";
@@ -51,6 +52,7 @@ export const anAudienceWorld = async (
     AUDIENCES_QUEUE_URL: "https://queues.test/audiences",
     POWERTOOLS_METRICS_DISABLED: "true",
   });
+  const bus = await startTestBus();
   await createTable(engine);
   if (!hasStream) await useTableWithoutStream(engine);
   const client = new S3Client({ region, credentials, endpoint: server.endpoint, forcePathStyle: true });
@@ -72,6 +74,7 @@ export const anAudienceWorld = async (
 
   const world = {
     sqs,
+    bus,
     /** The service's own client, for faults. */
     s3,
     audiences,
@@ -251,6 +254,7 @@ export const anAudienceWorld = async (
     async close(): Promise<void> {
       sqs.restore();
       client.destroy();
+      await bus.close();
       await server.close();
       await rm(directory, { recursive: true, force: true });
     },

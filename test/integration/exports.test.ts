@@ -9,6 +9,7 @@ import type { PersonalizedPromocode } from "../../shared/domain/promocode.ts";
 import { slotOf, tokenOf, tombstone } from "../../shared/pool/cell.ts";
 import { callApi, refusedApiCall } from "../support/api-call.ts";
 import { engines } from "../support/engines.ts";
+import { startTestBus, type TestBus } from "../support/event-bus.ts";
 import { type ExportsBucket, startExportsBucket } from "../support/exports-bucket.ts";
 import { inParallel } from "../support/in-parallel.ts";
 import { jobLinesOf } from "../support/job-lines.ts";
@@ -51,11 +52,13 @@ const loadModules = async () => ({
 describe.each(engines)("exports on $name", ({ start }) => {
   let engine: DynamoDbEngine;
   let bucket: ExportsBucket;
+  let bus: TestBus;
   let service: Awaited<ReturnType<typeof loadModules>>;
   beforeAll(async () => {
     process.env.EXPORTS_QUEUE_URL = "http://127.0.0.1:1/exports";
     engine = await start();
     bucket = await startExportsBucket(engine);
+    bus = await startTestBus();
     await createTable(engine);
     service = await loadModules();
   });
@@ -65,6 +68,7 @@ describe.each(engines)("exports on $name", ({ start }) => {
   });
   afterAll(async () => {
     sqs.restore();
+    await bus.close();
     await bucket.close();
     await engine.close();
   });
@@ -437,6 +441,58 @@ describe.each(engines)("exports on $name", ({ start }) => {
     expect(await look(exportId)).toMatchObject({ status: "failed", failure: { code: "export-failed" } });
     await deliver(exportId);
     expect(await look(exportId)).toMatchObject({ status: "succeeded", rows: 0 });
+  });
+
+  it("are told on the bus when they are ready, once, by the next delivery if the bus was down", async () => {
+    const { promocodeId, promotionId } = await aPool(["CODE-1", "CODE-2"]);
+    await take(promocodeId, { customerId: "customer-1" });
+    const exportId = await ask(promocodeId);
+    bus.told();
+    bus.isDown = true;
+
+    const first = await deliver(exportId);
+    const ready = await look(exportId);
+    bus.isDown = false;
+    await deliver(exportId);
+    await deliver(exportId);
+
+    expect(first).toEqual({ batchItemFailures: [{ itemIdentifier: "message-1" }] });
+    expect(ready.status).toBe("succeeded");
+    const events = bus.told();
+    expect(events.map(({ "detail-type": name, detail }) => [name, detail])).toEqual([
+      [
+        "ExportReady",
+        {
+          version: 1,
+          eventId: `ExportReady/${exportId}`,
+          occurredAt: ready.completedAt,
+          message: expect.stringContaining("with 1 rows"),
+          exportId,
+          level: "promocode",
+          promocodeId,
+          promotionId,
+          fileId: null,
+          rows: 1,
+          bytes: ready.bytes,
+          sha256: ready.sha256,
+        },
+      ],
+    ]);
+  });
+
+  it("are told on the bus when they fail, and nothing more by the delivery that ends as a dead letter", async () => {
+    const { promocodeId } = await aPool(["CODE-1"]);
+    const exportId = await ask(promocodeId);
+    bus.told();
+    process.env.EXPORTS_BUCKET = "no-such-bucket";
+    try {
+      for (const receives of [4, 5, 6]) await deliver(exportId, { receives });
+    } finally {
+      process.env.EXPORTS_BUCKET = "exports";
+    }
+
+    const events = bus.told();
+    expect(events.map(({ "detail-type": name }) => name)).toEqual(["ExportFailed", "DeadLetter"]);
   });
 
   it("are refused for what does not exist", async () => {

@@ -8,6 +8,7 @@ import type { DynamoDbEngine } from "../../local/dynamodb/engine.ts";
 import { startS3 } from "../../local/s3/server.ts";
 import type { Promotion } from "../../shared/contract/promotions.ts";
 import type { PersonalizedPromocode, StoredPromocode } from "../../shared/domain/promocode.ts";
+import { startTestBus } from "../support/event-bus.ts";
 import { createTable } from "../support/table.ts";
 
 const uploads = "uploads-bucket";
@@ -34,6 +35,7 @@ export const aLoaderWorld = async (engine: DynamoDbEngine) => {
     WITHDRAWALS_QUEUE_URL: "https://queues.test/withdrawals",
     POWERTOOLS_METRICS_DISABLED: "true",
   });
+  const bus = await startTestBus();
   const tableName = await createTable(engine);
   const client = new S3Client({ region, credentials, endpoint: server.endpoint, forcePathStyle: true });
   const sqs = mockClient(SQSClient);
@@ -52,6 +54,7 @@ export const aLoaderWorld = async (engine: DynamoDbEngine) => {
   const world = {
     tableName,
     sqs,
+    bus,
     s3: client,
 
     async aPromotion(status: Promotion["status"] = "active"): Promise<Promotion> {
@@ -185,6 +188,7 @@ export const aLoaderWorld = async (engine: DynamoDbEngine) => {
     async close(): Promise<void> {
       sqs.restore();
       client.destroy();
+      await bus.close();
       await server.close();
       await rm(directory, { recursive: true, force: true });
     },

@@ -9,6 +9,8 @@ const aMessage = (messageId: string, body: string, receives = 1) => ({
   body,
   attributes: { ApproximateReceiveCount: String(receives) },
 });
+vi.mock("../../../shared/events/publish-events.ts", () => ({ publishEvents: vi.fn() }));
+
 const context = { getRemainingTimeInMillis: () => 1_000 };
 const message = z.object({ name: z.string() });
 
@@ -41,6 +43,33 @@ describe("a queue's handler", () => {
       ["b", true, false, 1_000],
       ["c", true, true, 1_000],
     ]);
+  });
+
+  it("tells of a message that goes to the dead letters, and of no other", async () => {
+    const { publishEvents } = await import("../../../shared/events/publish-events.ts");
+    const handler = queueHandler("load-code-file", message, async () => {
+      throw new Error("again");
+    });
+    const eventSourceARN = "arn:aws:sqs:eu-west-1:111122223333:the-queue";
+
+    await handler({ Records: [{ ...aMessage("1", '{"name":"a"}', 5), eventSourceARN }] }, context);
+    expect(publishEvents).not.toHaveBeenCalled();
+    await handler({ Records: [{ ...aMessage("2", '{"name":"a"}', 6), eventSourceARN }] }, context);
+    vi.mocked(publishEvents).mockRejectedValueOnce(new Error("down"));
+    const answer = await handler(
+      { Records: [{ ...aMessage("3", '{"name":"a"}', 6), eventSourceARN }] },
+      context,
+    );
+
+    expect(vi.mocked(publishEvents).mock.calls.map(([[event]]) => event)).toMatchObject([
+      { name: "DeadLetter", detail: { queue: "the-queue", messageId: "2", deliveries: 6 } },
+      { name: "DeadLetter", detail: { messageId: "3" } },
+    ]);
+    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: "3" }]);
+    expect(error).toHaveBeenLastCalledWith(
+      "A dead letter is not told",
+      expect.objectContaining({ messageId: "3" }),
+    );
   });
 
   it("gives back only the messages that failed, and logs nothing of what they hold", async () => {
