@@ -18,6 +18,7 @@ const made = [
   failures.codeNotFound(),
   failures.exportNotFound("exp_1"),
   failures.audienceNotFound("aud_1"),
+  failures.erasureNotFound("era_1"),
   failures.methodNotAllowed("PUT", ["GET"]),
   failures.idTaken("mine"),
   failures.codeTaken(),
