@@ -6,7 +6,13 @@ import { scenarioReport, targetSummary } from "./report/terminal-report.ts";
 import { isFailure } from "./report/verdict.ts";
 import { circumstances } from "./results/circumstances.ts";
 import { mergeResults, readResults, type ScenarioRecord, writeResults } from "./results/results.ts";
-import { type BenchCommand, help, parseBenchArguments, UsageError } from "./run/arguments.ts";
+import {
+  type BenchCommand,
+  help,
+  type KnownScenario,
+  parseBenchArguments,
+  UsageError,
+} from "./run/arguments.ts";
 import { progressLine } from "./run/progress-line.ts";
 import { runScenario } from "./run/run-scenario.ts";
 import { scenarioEntries } from "./scenarios.ts";
@@ -20,9 +26,9 @@ const localResults = fileURLToPath(new URL("./results.local.json", import.meta.u
 const main = async (given: readonly string[]): Promise<boolean> => {
   // The SDK's notice about old versions of Node is for those who build with it.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
-  const known = await Promise.all(
-    scenarioEntries.map(async ({ check, load }) => ({ scenario: await load(), check })),
-  );
+  const known: KnownScenario[] = [];
+  // One after the other: Node 20 can leave imports unsettled that meet at a module which awaits (shared/pool/hash.ts).
+  for (const { check, load } of scenarioEntries) known.push({ scenario: await load(), check });
   const command = parseBenchArguments(given, known);
   switch (command.action) {
     case "help":
