@@ -8,6 +8,7 @@ import type { Export } from "../../shared/contract/exports.ts";
 import { callApi } from "../support/api-call.ts";
 import { customers, someCodes } from "../support/codes.ts";
 import { engines } from "../support/engines.ts";
+import { startTestBus, type TestBus } from "../support/event-bus.ts";
 import { type ExportsBucket, startExportsBucket } from "../support/exports-bucket.ts";
 import { inParallel } from "../support/in-parallel.ts";
 import { fault } from "./fault.ts";
@@ -22,11 +23,13 @@ describe("erasing a person", () => {
   let engine: DynamoDbEngine;
   let world: FaultWorld;
   let bucket: ExportsBucket;
+  let bus: TestBus;
   let healthy: AllocatingProcess;
   const sqs = mockClient(SQSClient);
   beforeAll(async () => {
     engine = await engines[0]!.start();
     bucket = await startExportsBucket(engine);
+    bus = await startTestBus();
     process.env.ERASURES_QUEUE_URL = "https://queues.test/erasures";
     process.env.EXPORTS_QUEUE_URL = "https://queues.test/exports";
     // What a queue would deliver, the tests deliver.
@@ -37,6 +40,7 @@ describe("erasing a person", () => {
   afterAll(async () => {
     sqs.restore();
     await world.close();
+    await bus.close();
     await bucket.close();
     await engine.close();
   });

@@ -28,6 +28,7 @@ import { encodeStamp, newCellItem } from "../../shared/storage/cells.ts";
 import { keys } from "../../shared/storage/table.ts";
 import { callApi } from "../support/api-call.ts";
 import { someCodes } from "../support/codes.ts";
+import { startTestBus } from "../support/event-bus.ts";
 import { createTable } from "../support/table.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 import { type Expected, provePool } from "./prove-pool.ts";
@@ -127,6 +128,7 @@ export const aJobWorld = async (engine: DynamoDbEngine, { hasStream = true } = {
       queueNames.map((name) => [environmentNames[name], `${sqs.endpoint}/000000000000/${name}`]),
     ),
   });
+  const bus = await startTestBus();
   const tableName = await createTable(engine, { hasStream });
   const table = { engine, tableName };
   const documents = DynamoDBDocumentClient.from(
@@ -527,6 +529,7 @@ export const aJobWorld = async (engine: DynamoDbEngine, { hasStream = true } = {
       await Promise.all(wires.splice(0).map((wire) => wire.close()));
       documents.destroy();
       s3.destroy();
+      await bus.close();
       await s3Server.close();
       await sqsServer.close();
       await queues.close();

@@ -3,6 +3,7 @@ import type { DynamoDbEngine } from "../../local/dynamodb/engine.ts";
 import type { StreamRecord } from "../../local/events/stream-reader.ts";
 import { customers, someCodes } from "../support/codes.ts";
 import { engines } from "../support/engines.ts";
+import { startTestBus, type TestBus } from "../support/event-bus.ts";
 import { inParallel } from "../support/in-parallel.ts";
 import { fault, injectionByHand } from "./fault.ts";
 import { aFaultWorld, type FaultWorld, type KnownPool } from "./fault-world.ts";
@@ -17,10 +18,15 @@ const delivery = (shardId: string, records: readonly StreamRecord[]) =>
 describe("counting from the stream", () => {
   let engine: DynamoDbEngine;
   let world: FaultWorld;
+  let bus: TestBus;
   beforeAll(async () => {
+    bus = await startTestBus();
     engine = await engines[0]!.start();
   });
-  afterAll(() => engine.close());
+  afterAll(async () => {
+    await bus.close();
+    await engine.close();
+  });
 
   /** Two files, 200 codes handed out of 220, and 15 default codes of another promocode. */
   const aBusyTable = async () => {
