@@ -23,8 +23,9 @@ export const jobs = {
     memoryMb: 3008,
     needs: {
       table: ["BatchWriteItem", "ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+      // The bucket is versioned, so every event names the version that is read, and GetObject alone is never asked for.
       // Without ListBucket, S3 answers 403 instead of 404 for an object that is gone (API_GetObject, "Permissions").
-      uploads: ["GetObject", "GetObjectVersion", "ListBucket"],
+      uploads: ["GetObjectVersion", "ListBucket"],
       rejects: ["AbortMultipartUpload", "PutObject"],
       queues: ["code-files"],
       events: true,
@@ -38,7 +39,7 @@ export const jobs = {
     needs: {
       table: ["BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"],
       // Without ListBucket, S3 answers 403 instead of 404 for an object that is gone (API_GetObject, "Permissions").
-      audiences: ["GetObject", "GetObjectVersion", "ListBucket"],
+      audiences: ["GetObjectVersion", "ListBucket"],
       audienceResults: ["AbortMultipartUpload", "GetObject", "ListBucket", "PutObject"],
       rejects: ["AbortMultipartUpload", "PutObject"],
       queues: ["audiences"],
