@@ -37,15 +37,18 @@ export interface LocalServiceOptions {
   readonly stack?: string;
   /** Makes the first API key and answers its secret. @default the service's own way */
   readonly createKey?: (surroundings: KeySurroundings) => Promise<string>;
-  /** Where a function finds DynamoDB, S3 and the rest, for whoever listens in between. @default where they are */
-  readonly endpointsOf?: (
-    facts: FunctionFacts,
-    endpoints: FunctionRuntime["endpoints"],
-  ) => Promise<FunctionRuntime["endpoints"]>;
+  /** A function and where it finds its services, changed by whoever listens in between. @default as they are */
+  readonly between?: (fn: Surroundings) => Promise<Surroundings>;
   /** Told before a build begins: it takes a while. */
   readonly onBuild?: () => void;
   /** Told of every event on the service's bus, after it was written down. */
   readonly onEvent?: (event: DeliveredEvent) => void;
+}
+
+/** What a function is, and where it finds DynamoDB, S3 and the rest. */
+export interface Surroundings {
+  readonly facts: FunctionFacts;
+  readonly endpoints: FunctionRuntime["endpoints"];
 }
 
 /** What is needed to write into the service's table from outside. */
@@ -188,10 +191,7 @@ async function start(options: Settings, cleanUp: CleanUp): Promise<LocalService>
     },
   };
   const logDirectory = join(directory, "logs");
-  const functions = await localFunctions(facts, logDirectory, async (each) => {
-    const endpoints = (await options.endpointsOf?.(each, runtime.endpoints)) ?? runtime.endpoints;
-    return { ...runtime, endpoints };
-  });
+  const functions = await localFunctions(facts, runtime, logDirectory, options.between);
   const invoke: Invoke = (arn, event) => functionAt(functions, arn).invoke(event);
 
   const createKey = options.createKey ?? createFirstKey;
@@ -334,8 +334,9 @@ async function startS3Again(port: number | undefined, options: S3Options): Promi
 
 async function localFunctions(
   facts: StackFacts,
+  runtime: FunctionRuntime,
   logDirectory: string,
-  runtimeOf: (facts: FunctionFacts) => Promise<FunctionRuntime>,
+  between: LocalServiceOptions["between"] = async (fn) => fn,
 ): Promise<Map<string, LocalFunction>> {
   const ofGateway = new Set(
     facts.api.methods.flatMap((method) => [
@@ -352,8 +353,9 @@ async function localFunctions(
   for (const each of facts.functions) {
     const environments = ofGateway.has(each.arn) ? "shared" : concurrency.get(each.arn);
     if (environments === undefined) continue;
-    const runtime = await runtimeOf(each);
-    functions.set(each.arn, new LocalFunction({ facts: each, runtime, logDirectory, environments }));
+    const fn = await between({ facts: each, endpoints: runtime.endpoints });
+    const own = { ...runtime, endpoints: fn.endpoints };
+    functions.set(each.arn, new LocalFunction({ facts: fn.facts, runtime: own, logDirectory, environments }));
   }
   return functions;
 }
