@@ -1,6 +1,8 @@
 import type { APIGatewayRequestAuthorizerEvent } from "aws-lambda";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { DynamoDbEngine } from "../../local/dynamodb/engine.ts";
+import { FunctionError } from "../../local/functions/function-error.ts";
+import { type AuthorizerCall, authorizer } from "../../local/gateway/authorizer.ts";
 import { engines } from "../support/engines.ts";
 import { createTable } from "../support/table.ts";
 
@@ -20,6 +22,7 @@ describe.each(engines)("API keys on $name", ({ start }) => {
     authorize = (await import("../../functions/authorize-request/handler.ts")).handler;
   });
   afterAll(() => engine.close());
+  afterEach(() => void vi.useRealTimers());
 
   const aKey = (name = "crm") => apiKeys.createApiKey({ name, scopes: ["read"], now: t0 });
 
@@ -153,6 +156,38 @@ describe.each(engines)("API keys on $name", ({ start }) => {
       await expect(ask({ "X-API-KEY": ["cwk_nonsense"] })).rejects.toThrow(/^Unauthorized$/);
       await expect(ask({})).rejects.toThrow(/^Unauthorized$/);
       await expect(ask({ "X-API-KEY": [secret, secret] })).rejects.toThrow(/^Unauthorized$/);
+    });
+
+    it("that are revoked get through for a minute more at most, as long as their policy is remembered", async () => {
+      const { keyId, secret } = await aKey();
+      const facts = {
+        logicalId: "A",
+        functionArn: "a",
+        identityHeaders: ["x-api-key"],
+        resultTtlSeconds: 60,
+      };
+      const methodArn = `${stage}/GET/v1/promotions`;
+      const headers = { "X-API-KEY": secret };
+      const call = { headers, multiValueHeaders: { "X-API-KEY": [secret] }, query: new URLSearchParams() };
+      const input = { call, match: { method: {}, pathParameters: {} }, apiId: "a", stage: "dev", methodArn };
+      const guard = authorizer((_, event) =>
+        authorize(JSON.parse(event) as APIGatewayRequestAuthorizerEvent).catch((error: Error) => {
+          throw new FunctionError(error.name, error.message);
+        }),
+      );
+      const pass = () => guard(facts, input as unknown as AuthorizerCall);
+      const start = Date.now();
+      // Only what the gateway remembers goes by this clock; ExtendDB takes signatures of up to 15 minutes.
+      vi.useFakeTimers({ now: start, toFake: ["Date"] });
+
+      await expect(pass()).resolves.toMatchObject({ usageIdentifierKey: keyId });
+      await apiKeys.revokeApiKey(keyId, { now: new Date() });
+      vi.setSystemTime(start + 59_999);
+      await expect(pass()).resolves.toMatchObject({ usageIdentifierKey: keyId });
+      vi.setSystemTime(start + 60_000);
+      await expect(pass()).rejects.toMatchObject({ type: "UNAUTHORIZED" });
+
+      vi.useRealTimers();
     });
 
     it("are not called unknown when the table does not answer", async () => {

@@ -153,6 +153,19 @@ describe("a presigned POST", () => {
     expect(await exists("forms/other")).toBe(false);
   });
 
+  it("refuses a form for another bucket", async () => {
+    const form = await aForm("forms/elsewhere");
+
+    const answer = await post({ ...form, url: form.url.replace(`/${bucket}`, `/${versionedBucket}`) }, "A1");
+
+    expect(answer).toMatchObject({ status: 403, code: "AccessDenied" });
+    expect(answer.text).toContain("$bucket");
+    const { Versions } = await s3.send(
+      new ListObjectVersionsCommand({ Bucket: versionedBucket, Prefix: "forms/" }),
+    );
+    expect(Versions ?? []).toEqual([]);
+  });
+
   it("refuses a form that has expired", async () => {
     const form = await aForm("forms/expired", { Expires: -1 });
 
