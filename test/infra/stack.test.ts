@@ -110,10 +110,10 @@ function differences(one: string, other: string): string {
   return [...timesByHunk].map(([hunk, times]) => `${times} times:\n${hunk}\n`).join("\n");
 }
 
-/** Logical ids that hold the stage's name, and the hashes that come of it, are spelled alike; so are line ends. */
+/** Ids and names that hold the stage's name, and the hashes that come of it, are spelled alike; so are line ends. */
 function withoutStageNames(json: string): readonly string[] {
   return json
-    .replace(/(Codewell|DeploymentStage)(prod|dev|local)/g, "$1")
+    .replace(/(Codewell|codewell-|Codewell-|Codewell |DeploymentStage)(prod|dev|local)/g, "$1")
     .replace(/[0-9A-F]{8}/g, "HASH")
     .replace(/,$/gm, "")
     .split("\n");
