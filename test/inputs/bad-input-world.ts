@@ -1,6 +1,7 @@
 import { inject } from "vitest";
 import type { Endpoints } from "../../local/local-service.ts";
 import type { Allocation } from "../../shared/contract/allocations.ts";
+import type { Erasure } from "../../shared/contract/erasures.ts";
 import type { Export } from "../../shared/contract/exports.ts";
 import type { Promocode } from "../../shared/contract/promocodes.ts";
 import type { Promotion } from "../../shared/contract/promotions.ts";
@@ -72,7 +73,8 @@ export const aWorld = async (client: ServiceClient): Promise<World> => {
   const sacrificed: Ids[] = [];
   for (let at = 0; at < 8; at++)
     sacrificed.push(await aPromocode(client, `sacrificed-${at}`, uniqueCodesOf.varying, 20));
-  return { kept, sacrificed };
+  const { erasureId } = (await client.call<Erasure>("DELETE", "/v1/customers/erased%20before")).body;
+  return { kept: kept.map((ids) => ({ ...ids, erasureId })), sacrificed };
 };
 
 const aPromocode = async (
