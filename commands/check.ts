@@ -13,7 +13,8 @@ const steps = [
   { name: "bundle sizes", command: "tsx infra/budget.ts" },
   { name: "test", command: "vitest run" },
   { name: "test:faults", command: "npm run --silent test:faults" },
-  { name: "test:inputs", command: "npm run --silent test:inputs" },
+  // The fuzzer with fewer cases than by default: 10,000 take some minutes.
+  { name: "test:inputs", command: "FUZZ_CASES=3000 npm run --silent test:inputs" },
   // A minute of load with restarts and kills; without the verdict on memory, which takes longer.
   { name: "soak", command: "tsx soak/soak.ts --minutes 1" },
   // Fails on units, calls and exactness, which no machine can blur; never on a time.
