@@ -36,7 +36,7 @@ import { startProcess } from "./start-process.ts";
 import { inShards, streamRecordsOf } from "./stream-records.ts";
 
 /** What may take a moment, and longer on a machine that is slow. */
-const patience = { timeout: 90_000, interval: 25 };
+const patience = { timeout: 60_000, interval: 25 };
 
 const uploads = "uploads";
 const exported = "exports";
