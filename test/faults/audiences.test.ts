@@ -92,6 +92,7 @@ describe("an audience", () => {
     const audienceId = await world.dropAudience(owner, customers(250));
     const source = world.workOff({ process: () => runs.shift() ?? healthy });
     await held.arrived;
+    await world.giveBackAll("audiences");
     await world.until(async () =>
       expect((await world.audienceOf(await audienceId())).status).toBe("succeeded"),
     );

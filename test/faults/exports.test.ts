@@ -130,6 +130,7 @@ describe("an export", () => {
     const exportId = await world.askForExport(large);
     const source = world.workOff({ process: () => runs.shift() ?? healthy });
     await held.arrived;
+    await world.giveBackAll("exports");
     await world.until(async () => expect((await world.exportOf(exportId)).status).toBe("succeeded"));
     const first = await world.exportOf(exportId);
     held.release();

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConditionalCheckFailedException, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { BatchWriteCommand, DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { BatchWriteCommand, DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { SQSBatchResponse } from "aws-lambda";
 import { ulid } from "ulid";
 import { expect, vi } from "vitest";
@@ -43,8 +43,11 @@ const exported = "exports";
 const queueNames = ["code-files", "audiences", "exports", "withdrawals"] as const satisfies QueueName[];
 /** A queue whose function is tried here. */
 export type JobQueue = (typeof queueNames)[number];
-/** As short as SQS permits: a message whose function died comes back after it. */
-const visibilityTimeoutSeconds = 1;
+/**
+ * Longer than any run, as in the stack. A message whose function failed or died is made visible at once instead of
+ * being waited for.
+ */
+const visibilityTimeoutSeconds = 3_600;
 
 /** The id of a promocode and of the promotion it belongs to. */
 export interface Owner {
@@ -148,7 +151,9 @@ export const aJobWorld = async (engine: DynamoDbEngine, { hasStream = true } = {
     process.env.AWS_ENDPOINT_URL_S3 = endpoints.s3;
     return startProcess(endpoints.table, async () => {
       const loaded = await modules();
-      // The client looks for its endpoint at its first request and keeps it.
+      // These clients too look for their endpoint at their first request and keep it.
+      const { cellClient } = await import("../../shared/storage/cell-writer.ts");
+      await cellClient.send(new GetCommand({ TableName: tableName, Key: keys.cursorSecret() }));
       const { lastModifiedOf } = await import("../../shared/files/buckets.ts");
       await lastModifiedOf({ objectKey: "none", versionId: null });
       return loaded;
@@ -206,9 +211,7 @@ export const aJobWorld = async (engine: DynamoDbEngine, { hasStream = true } = {
 
     /** The next message of a queue, hidden from others until it is given back or done. */
     async take(queue: JobQueue): Promise<Message> {
-      const [message] = await queues
-        .named(queue)
-        .receive({ max: 1, waitMs: 60_000, visibilityTimeoutSeconds: 3_600 });
+      const [message] = await queues.named(queue).receive({ max: 1, waitMs: 60_000 });
       if (!message) throw new Error(`nothing came through the queue ${queue}`);
       return message;
     },
@@ -216,6 +219,12 @@ export const aJobWorld = async (engine: DynamoDbEngine, { hasStream = true } = {
     /** Its visibility time-out is over. */
     async giveBack(queue: JobQueue, { receipt = "" }: Message): Promise<void> {
       await queues.named(queue).changeVisibility(receipt, 0);
+    },
+
+    /** The visibility time-out of whatever is being worked on is over. */
+    async giveBackAll(queue: JobQueue): Promise<void> {
+      for (const message of queues.named(queue).messages())
+        if (message.receipt !== undefined) await world.giveBack(queue, message);
     },
 
     async done(queue: JobQueue, { receipt = "" }: Message): Promise<void> {
@@ -297,7 +306,25 @@ export const aJobWorld = async (engine: DynamoDbEngine, { hasStream = true } = {
           region,
           invoke: async (_, event) => {
             const { Records } = JSON.parse(event) as { Records: readonly LambdaRecord[] };
-            return next().run(name, Records.map(messageOf), clock());
+            const comeBack = (failed: readonly LambdaRecord[]) =>
+              Promise.all(
+                // Whoever got it meanwhile has another receipt: it is theirs then.
+                failed.map(({ receiptHandle }) =>
+                  queues
+                    .named(name)
+                    .changeVisibility(receiptHandle, 0)
+                    .catch(() => {}),
+                ),
+              );
+            try {
+              const answer = await next().run(name, Records.map(messageOf), clock());
+              const failed = new Set(answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+              await comeBack(Records.filter(({ messageId }) => failed.has(messageId)));
+              return answer;
+            } catch (error) {
+              await comeBack(Records);
+              throw error;
+            }
           },
         }),
       );
@@ -565,18 +592,21 @@ const ordinary = (name: string): Queue["facts"] => ({
 
 interface LambdaRecord {
   readonly messageId: string;
+  readonly receiptHandle: string;
   readonly body: string;
   readonly attributes: { readonly ApproximateReceiveCount: string };
 }
 
-const recordOf = ({ id, body, receiveCount }: Message): LambdaRecord => ({
+const recordOf = ({ id, receipt = "", body, receiveCount }: Message): LambdaRecord => ({
   messageId: id,
+  receiptHandle: receipt,
   body,
   attributes: { ApproximateReceiveCount: String(receiveCount) },
 });
 
-const messageOf = ({ messageId, body, attributes }: LambdaRecord): Message => ({
+const messageOf = ({ messageId, receiptHandle, body, attributes }: LambdaRecord): Message => ({
   id: messageId,
+  receipt: receiptHandle,
   body,
   attributes: {},
   sentAt: 0,
