@@ -216,6 +216,9 @@ export const aJobWorld = async (engine: DynamoDbEngine, { hasStream = true } = {
       return message;
     },
 
+    /** Whatever is to be had now. */
+    takeRest: (queue: JobQueue): Promise<readonly Message[]> => queues.named(queue).receive({ max: 10 }),
+
     /** Its visibility time-out is over. */
     async giveBack(queue: JobQueue, { receipt = "" }: Message): Promise<void> {
       await queues.named(queue).changeVisibility(receipt, 0);
@@ -559,6 +562,7 @@ export const aJobWorld = async (engine: DynamoDbEngine, { hasStream = true } = {
       await bus.close();
       await s3Server.close();
       await sqsServer.close();
+      await bus.close();
       await queues.close();
       await rm(directory, { recursive: true, force: true });
     },

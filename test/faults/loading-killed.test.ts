@@ -95,7 +95,7 @@ describe("a loader", () => {
       await deathOf(doomed.work("code-files", event, timeFor(2)));
       await isWholeOrAbsent(owner, []);
       await world.letLockRunOut(owner);
-      events.push(event);
+      events.push(event, ...(await world.takeRest("code-files")));
     };
     // The lock and the file's record were killed at above: from the first cells on.
     const matches = (request: Parameters<typeof isTableWrite>[0]) =>
