@@ -144,9 +144,7 @@ const previewAll = async (
   { customers, rows }: AudienceFile,
 ): Promise<AudienceReport> => {
   const found = await preview(audience.promocodeId, job, customers, (looked) => progress.report({ looked }));
-  assertOwn(
-    await audiences.complete(audience, { rows, looked: customers.count, preview: found }, new Date()),
-  );
+  assertOwn(await audiences.complete(audience, { rows, preview: found }, new Date()));
   const { held, free, missing } = found;
   return { outcome: "done", customers: found.customers, held, free, missing };
 };

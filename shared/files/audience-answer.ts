@@ -33,11 +33,12 @@ export const audienceAnswer = async (audience: StoredAudience, now: Date): Promi
   };
 };
 
-/** A preview hands nothing out: its customers are through when they were looked up. */
-const progressOf = ({ rows, counts, looked, mode }: StoredAudience): Audience["progress"] => {
+/** A preview hands nothing out: its customers are through when they were looked up, which is all once it is made. */
+const progressOf = ({ rows, counts, looked, mode, status }: StoredAudience): Audience["progress"] => {
   const { pool, repeated, default: defaults, refused } = counts;
+  const lookedUp = status === "succeeded" ? rows.customers : looked;
   return {
-    done: mode === "preview" ? looked : pool + repeated + defaults + refused,
+    done: mode === "preview" ? lookedUp : pool + repeated + defaults + refused,
     total: rows.customers,
   };
 };

@@ -62,7 +62,7 @@ const itemSchema = z.object({
   /** The first refused rows. */
   problems: z.array(z.object({ line: z.int(), reason: z.string() })),
   counts: countsSchema,
-  /** Customers whom a preview has looked up. Records from before it was told have none. */
+  /** Customers whom a preview that is under way has looked up; absent in older records. */
   looked: count.default(0),
   /** The finished result in the exports bucket; null for a preview, and for an audience that never had any. */
   result: z.object({ objectKey: z.string(), rows: count, bytes: count }).nullable(),
@@ -226,7 +226,7 @@ export const audiences = {
   /** The end of a job, with its result or what a preview found; false when the audience is not this run's any more. */
   async complete(
     run: AudienceRun,
-    outcome: Partial<Pick<StoredAudience, "rows" | "counts" | "looked" | "result" | "preview" | "failure">>,
+    outcome: Partial<Pick<StoredAudience, "rows" | "counts" | "result" | "preview" | "failure">>,
     now: Date,
   ): Promise<boolean> {
     const status = outcome.failure ? ("failed" as const) : ("succeeded" as const);

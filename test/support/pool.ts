@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { BatchWriteCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { BatchWriteCommand, PutCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
 import type { PersonalizedPromocode } from "../../shared/domain/promocode.ts";
 import type { Generation } from "../../shared/pool/generation.ts";
 import { parseSalt } from "../../shared/pool/hash.ts";
@@ -109,21 +109,22 @@ export const publish = async (
     createdAt: "2026-11-23T00:00:00.000Z",
     loadedAt: "2026-11-23T00:00:01.000Z",
   };
+  // One transaction, as the loader publishes: whoever reads meanwhile sees all of it or nothing.
+  const TableName = tableName();
   await dynamoDb.send(
-    new PutCommand({
-      TableName: tableName(),
-      Item: { ...keys.codeFile(promocodeId, file.fileId), ...file },
-    }),
-  );
-  await dynamoDb.send(
-    new PutCommand({ TableName: tableName(), Item: generationItem(promocodeId, generation) }),
-  );
-  await dynamoDb.send(
-    new UpdateCommand({
-      TableName: tableName(),
-      Key: keys.promocode(promocodeId),
-      UpdateExpression: "SET lastGeneration = :number",
-      ExpressionAttributeValues: { ":number": number },
+    new TransactWriteCommand({
+      TransactItems: [
+        { Put: { TableName, Item: { ...keys.codeFile(promocodeId, file.fileId), ...file } } },
+        { Put: { TableName, Item: generationItem(promocodeId, generation) } },
+        {
+          Update: {
+            TableName,
+            Key: keys.promocode(promocodeId),
+            UpdateExpression: "SET lastGeneration = :number",
+            ExpressionAttributeValues: { ":number": number },
+          },
+        },
+      ],
     }),
   );
   return { ...promocode, lastGeneration: number };
