@@ -29,7 +29,7 @@ export const scenario: Scenario<Options> = {
   name: "allocate",
   summary: "allocation at 0, 50, 90, 99 and 100 % of the pool used, 1 to 1,000 at once, beside baselines",
   defaults: {
-    small: { codes: 1_200, concurrency: 0, mostConcurrency: 100, firstAvailableRefusals: 250 },
+    small: { codes: 1_000, concurrency: 0, mostConcurrency: 100, firstAvailableRefusals: 250 },
     full: { codes: 20_000, concurrency: 0, mostConcurrency: 1_000, firstAvailableRefusals: 10_000 },
   },
   run: async ({ options, progress }) => {

@@ -23,7 +23,7 @@ const batchSize = 1_000;
 export const scenario: Scenario<Options> = {
   name: "overhead",
   summary: "one allocation over HTTP beside the bare write it makes, and where the rest goes",
-  defaults: { small: { calls: 150 }, full: { calls: 1_000 } },
+  defaults: { small: { calls: 100 }, full: { calls: 1_000 } },
   run: async (run) => {
     run.progress("starting the service");
     const service = new Apart("service");
