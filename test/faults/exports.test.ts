@@ -131,7 +131,10 @@ describe("an export", () => {
     const source = world.workOff({ process: () => runs.shift() ?? healthy });
     await held.arrived;
     await world.giveBackAll("exports");
-    await world.until(async () => expect((await world.exportOf(exportId)).status).toBe("succeeded"));
+    // Told as well: that is noted on the record after the event is on the bus.
+    await world.until(async () =>
+      expect(await world.exportOf(exportId)).toMatchObject({ status: "succeeded", told: "ExportReady" }),
+    );
     const first = await world.exportOf(exportId);
     held.release();
     await world.queuesAreEmpty();
