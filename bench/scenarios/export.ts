@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
+import { ulid } from "ulid";
 import type { Exported, ExportTask } from "../apart/export.ts";
 import type { OwnWork, OwnWorkTask } from "../apart/export-own-work.ts";
 import { runApart } from "../lib/apart.ts";
@@ -61,7 +62,7 @@ const exportPool = async (
   const what = `${pool.allocations.toLocaleString("en")} allocations of ${pool.codes.toLocaleString("en")} codes`;
   const given = await writeGivenPool(pool, (done) => progress(`${what}: write the pool`, done));
 
-  const exportId = `exp_bench_${pool.codes}`;
+  const exportId = `exp_${ulid()}`;
   await createExport({
     exportId,
     level: "promocode",
