@@ -1,10 +1,11 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
-import { DeleteCommand, PutCommand, QueryCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { tombstone } from "../pool/cell.ts";
 import type { ErasureStore } from "../pool/erasure.ts";
 import { readCells } from "./cells.ts";
 import { dynamoDb, tableName } from "./client.ts";
 import { addressText, dynamoPoolStore, intentItemAddress } from "./pool-store.ts";
+import { queryPages } from "./query-pages.ts";
 import { defaultGivenPrefix, keys, partitions, prefixes, tableAttributes } from "./table.ts";
 
 /** Items of a customer that are taken up together. */
@@ -117,27 +118,8 @@ export const forgetTraces = async ({ erasureId, customerId }: Omit<Whose, "promo
   }
 };
 
-/** Items of a partition whose sort key begins so, strongly consistent, page by page. */
-async function* pagesOf(
-  partitionKey: string,
-  sortKeyPrefix: string,
-): AsyncGenerator<readonly Record<string, unknown>[]> {
-  let startKey: Record<string, unknown> | undefined;
-  do {
-    const page = await dynamoDb.send(
-      new QueryCommand({
-        TableName: tableName(),
-        KeyConditionExpression: "pk = :pk AND begins_with(sk, :prefix)",
-        ExpressionAttributeValues: { ":pk": partitionKey, ":prefix": sortKeyPrefix },
-        ConsistentRead: true,
-        Limit: itemsPerPage,
-        ...(startKey && { ExclusiveStartKey: startKey }),
-      }),
-    );
-    if (page.Items && page.Items.length > 0) yield page.Items;
-    startKey = page.LastEvaluatedKey;
-  } while (startKey);
-}
+/** A customer's items, few at a time. */
+const pagesOf = (partition: string, prefix: string) => queryPages(partition, prefix, itemsPerPage);
 
 const unlessConditionFails = async (command: UpdateCommand | DeleteCommand): Promise<void> => {
   try {
