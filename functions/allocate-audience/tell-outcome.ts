@@ -1,14 +1,12 @@
 import { audienceFailed, audienceReady, type ServiceEvent } from "../../shared/domain/service-events.ts";
-import { publishEvents } from "../../shared/events/publish-events.ts";
+import { tellOnce } from "../../shared/queues/tell-once.ts";
 import { audiences, type StoredAudience } from "../../shared/storage/audiences.ts";
 
 /** Tells on the bus that the audience is done, or that it failed; nothing of what was told before. */
 export const tellOutcome = async (audienceId: string, now: Date): Promise<void> => {
   const audience = await audiences.find(audienceId, now);
-  const event = audience && outcomeOf(audience);
-  if (!event || event.name === audience.told) return;
-  await publishEvents([event]);
-  await audiences.markTold(audience, event.name);
+  if (audience)
+    await tellOnce(outcomeOf(audience), audience.told, (name) => audiences.markTold(audience, name));
 };
 
 const outcomeOf = (audience: StoredAudience): ServiceEvent | undefined => {

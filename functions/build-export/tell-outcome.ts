@@ -1,14 +1,11 @@
 import { exportFailed, exportReady, type ServiceEvent } from "../../shared/domain/service-events.ts";
-import { publishEvents } from "../../shared/events/publish-events.ts";
+import { tellOnce } from "../../shared/queues/tell-once.ts";
 import { findExport, markExportTold, type StoredExport } from "../../shared/storage/exports.ts";
 
 /** Tells on the bus that the export is ready, or that it failed; nothing of what was told before. */
 export const tellOutcome = async (exportId: string): Promise<void> => {
   const found = await findExport(exportId);
-  const event = found && outcomeOf(found);
-  if (!event || event.name === found.told) return;
-  await publishEvents([event]);
-  await markExportTold(found, event.name);
+  if (found) await tellOnce(outcomeOf(found), found.told, (name) => markExportTold(found, name));
 };
 
 const outcomeOf = (found: StoredExport): ServiceEvent | undefined => {

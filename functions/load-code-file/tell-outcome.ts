@@ -1,5 +1,5 @@
 import { codeFileFailed, codeFileLoaded, type ServiceEvent } from "../../shared/domain/service-events.ts";
-import { publishEvents } from "../../shared/events/publish-events.ts";
+import { tellOnce } from "../../shared/queues/tell-once.ts";
 import { codeFiles, type StoredCodeFile } from "../../shared/storage/code-files.ts";
 
 /** Tells on the bus that the file is in the pool, or that it failed; nothing of what was told before. */
@@ -8,10 +8,7 @@ export const tellOutcome = async (
   now: Date,
 ): Promise<void> => {
   const file = await codeFiles.find(key);
-  const event = file && outcomeOf(file, now);
-  if (!event || event.name === file.told) return;
-  await publishEvents([event]);
-  await codeFiles.markTold(file, event.name);
+  if (file) await tellOnce(outcomeOf(file, now), file.told, (name) => codeFiles.markTold(file, name));
 };
 
 const outcomeOf = (file: StoredCodeFile, now: Date): ServiceEvent | undefined => {

@@ -13,6 +13,7 @@ import { allocationMethods } from "../contract/promocodes.ts";
 import { audienceNotFound } from "../domain/failures.ts";
 import { batchGet } from "./batch-get.ts";
 import { dynamoDb, tableName } from "./client.ts";
+import { markTold } from "./mark-told.ts";
 import { queryAll } from "./query-all.ts";
 import { keys, partitions, prefixes, tableAttributes } from "./table.ts";
 import { transactWrite } from "./transact-write.ts";
@@ -246,17 +247,8 @@ export const audiences = {
   },
 
   /** The event is on the bus. It changes nothing else, whatever the audience has come to meanwhile. */
-  async markTold({ audienceId }: Pick<StoredAudience, "audienceId">, told: EventName): Promise<void> {
-    await dynamoDb.send(
-      new UpdateCommand({
-        TableName: tableName(),
-        Key: keys.audience(audienceId),
-        UpdateExpression: "SET told = :told",
-        ConditionExpression: "attribute_exists(pk)",
-        ExpressionAttributeValues: { ":told": told },
-      }),
-    );
-  },
+  markTold: ({ audienceId }: Pick<StoredAudience, "audienceId">, told: EventName): Promise<void> =>
+    markTold(keys.audience(audienceId), told),
 };
 
 /** In its promocode's list: the record is found by its id alone, and whoever drops a file does not know that. */

@@ -6,6 +6,7 @@ import type { EventName } from "../contract/events.ts";
 import { codeFileNotFound } from "../domain/failures.ts";
 import { dynamoDb, tableName } from "./client.ts";
 import { listPage } from "./list-page.ts";
+import { markTold } from "./mark-told.ts";
 import { queryAll } from "./query-all.ts";
 import { keys, partitions, prefixes } from "./table.ts";
 
@@ -248,17 +249,8 @@ export const codeFiles = {
   },
 
   /** The event is on the bus. It changes nothing else, whatever the file has come to meanwhile. */
-  async markTold(file: FileKey, told: EventName): Promise<void> {
-    await dynamoDb.send(
-      new UpdateCommand({
-        TableName: tableName(),
-        Key: keys.codeFile(file.promocodeId, file.fileId),
-        UpdateExpression: "SET told = :told",
-        ConditionExpression: "attribute_exists(pk)",
-        ExpressionAttributeValues: { ":told": told },
-      }),
-    );
-  },
+  markTold: ({ promocodeId, fileId }: FileKey, told: EventName): Promise<void> =>
+    markTold(keys.codeFile(promocodeId, fileId), told),
 
   /** The file's free codes are sealed: the end of a withdrawal. */
   async markWithdrawn(file: FileKey): Promise<void> {

@@ -6,6 +6,7 @@ import type { EventName } from "../contract/events.ts";
 import { exportLifeDays } from "../contract/exports.ts";
 import { exportNotFound } from "../domain/failures.ts";
 import { dynamoDb, tableName } from "./client.ts";
+import { markTold } from "./mark-told.ts";
 import { keys, tableAttributes } from "./table.ts";
 
 const storedExportSchema = z.object({
@@ -95,20 +96,10 @@ export const findExport = async (exportId: string): Promise<StoredExport | undef
 };
 
 /** The event is on the bus. It changes nothing else, whatever the export has come to meanwhile. */
-export const markExportTold = async (
+export const markExportTold = (
   { exportId }: Pick<StoredExport, "exportId">,
   told: EventName,
-): Promise<void> => {
-  await dynamoDb.send(
-    new UpdateCommand({
-      TableName: tableName(),
-      Key: keys.export(exportId),
-      UpdateExpression: "SET told = :told",
-      ConditionExpression: itExists,
-      ExpressionAttributeValues: { ":told": told },
-    }),
-  );
-};
+): Promise<void> => markTold(keys.export(exportId), told);
 
 /** The export. Throws `export-not-found`, for one whose time is over too. */
 export const getExport = async (exportId: string, now: Date): Promise<StoredExport> => {
