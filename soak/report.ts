@@ -16,20 +16,22 @@ export const report = ({ minutes, tally, codes, checks }: SoakResult): readonly 
     ["restarts, kills", `${tally.restarts}, ${tally.kills}`],
     ["calls made again meanwhile", inWords(tally.count)],
   ];
-  const found = checks.map(({ what, holds, found }) => [
-    what,
-    found,
-    holds ? colors.green("✓ holds") : colors.red("✗ broken"),
-  ]);
-  const broken = checks.filter(({ holds }) => !holds).length;
+  const found = checks.map(({ what, holds, found }) => [what, found, verdictOf(holds)]);
+  const broken = checks.filter(({ holds }) => holds === false).length;
+  const held = checks.filter(({ holds }) => holds === true).length;
   const paint = broken === 0 ? colors.green : colors.red;
   return [
-    colors.bold(`\nA soak of ${minutes} minutes`),
+    colors.bold(`\nA soak of ${minutes} ${minutes === 1 ? "minute" : "minutes"}`),
     ...textTable(["what was done", ""], did, colors.dim),
     "",
     ...textTable(["what must hold", "found", ""], found, colors.dim),
     "",
-    paint(`${checks.length - broken} of ${checks.length} checks hold`),
-    `${checks.length - broken} passed, ${broken} failed`,
+    paint(`${held} of ${held + broken} checks hold`),
+    `${held} passed, ${broken} failed`,
   ];
+};
+
+const verdictOf = (holds: boolean | undefined): string => {
+  if (holds === undefined) return colors.dim("– not judged");
+  return holds ? colors.green("✓ holds") : colors.red("✗ broken");
 };

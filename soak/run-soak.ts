@@ -16,7 +16,8 @@ export interface SoakOptions {
 /** Something that must hold at the end. */
 export interface Check {
   readonly what: string;
-  readonly holds: boolean;
+  /** Undefined: not judged, and neither counted as holding nor as broken. */
+  readonly holds: boolean | undefined;
   /** The figure behind it. */
   readonly found: string;
 }
@@ -186,8 +187,8 @@ const checksOfAll = ({ wrong }: Tally, memory: MemoryWatch): readonly Check[] =>
     },
     {
       what: "memory of the service, without restarts: flat",
-      holds: memory.isFlat !== false,
-      found: memory.isFlat === undefined ? `not judged, too short a time (${levels})` : levels,
+      holds: memory.isFlat,
+      found: memory.isFlat === undefined ? `too short a time to judge (${levels})` : levels,
     },
   ];
 };

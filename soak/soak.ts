@@ -39,7 +39,7 @@ else if (!(minutes > 0) || !Number.isInteger(callers) || callers < 1) {
   try {
     const result = await soak({ directory, minutes, callers });
     for (const line of report(result)) console.log(line);
-    if (result.checks.some(({ holds }) => !holds)) process.exitCode = 1;
+    if (result.checks.some(({ holds }) => holds === false)) process.exitCode = 1;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

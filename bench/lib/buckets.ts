@@ -17,7 +17,8 @@ const eventBus = "bench-events";
 
 /**
  * Starts our S3 server with the service's buckets in a process of its own, and the bus that jobs tell of them in this
- * one, and points the programs at them that are started apart from now on. Its key pair is the bench table's, which must be there already.
+ * one, and points the programs at them that are started apart from now on. Its key pair is the bench table's, which must
+ * be there already.
  */
 export const startBenchBuckets = async (): Promise<BenchBuckets> => {
   process.env[environmentNames.uploadsBucket] = uploadsBucket;

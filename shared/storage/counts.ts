@@ -76,10 +76,10 @@ const decodePosition = (text: string): Position => {
 };
 
 /**
- * Adds the changes to the count and answers by how much it grew: each counts exactly once however often it is delivered: the position in the stream shard
- * moves in the same conditional write, and changes at or before it are dropped. Other stream shards have positions
- * of their own. A shard's changes must arrive in order and by one caller at a time, so the event source must have a
- * parallelization factor of 1.
+ * Adds the changes to the count and answers by how much it grew. Each counts exactly once however often it is
+ * delivered: the position in the stream shard moves in the same conditional write, and changes at or before it are
+ * dropped. Other stream shards have positions of their own. A shard's changes must arrive in order and by one caller at
+ * a time, so the event source must have a parallelization factor of 1.
  */
 export const addToCount = async (
   { promocodeId, fileId, streamShardId, changes }: ChangesOfCount,
