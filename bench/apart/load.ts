@@ -1,6 +1,6 @@
 import { handler } from "../../functions/load-code-file/handler.ts";
-import { cellClient } from "../../shared/storage/cell-writer.ts";
 import { dynamoDb } from "../../shared/storage/client.ts";
+import { meterDirectRequests } from "../lib/direct-meter.ts";
 import { firstCalls } from "../lib/first-calls.ts";
 import { measureTask } from "../lib/measure-task.ts";
 import { meter } from "../lib/meter.ts";
@@ -18,8 +18,9 @@ export interface Loaded {
 
 /** The function that loads code files, given the event of one dropped file: nothing of it is replaced. */
 measureTask(async (event: object): Promise<Loaded> => {
-  const meters = [dynamoDb, cellClient].map((client) => meter(client));
-  const moments = firstCalls([dynamoDb, cellClient]);
+  const consumed = meter(dynamoDb);
+  const cells = meterDirectRequests();
+  const moments = firstCalls(dynamoDb);
   const begun = performance.now();
   const body = JSON.stringify(event);
   const { batchItemFailures } = await handler(
@@ -29,15 +30,14 @@ measureTask(async (event: object): Promise<Loaded> => {
   );
   if (batchItemFailures.length > 0) throw new Error("The loader failed; its log tells why.");
 
-  const sum = (of: (each: (typeof meters)[number]) => number) =>
-    meters.reduce((total, each) => total + of(each), 0);
+  if (cells.firstAt === undefined) throw new Error("The loader wrote no cells.");
   const read = moments.at("QueryCommand");
-  const write = moments.at("BatchWriteItemCommand");
+  const write = cells.firstAt;
   const publish = moments.at("TransactWriteItemsCommand");
   return {
-    writeUnits: sum(({ writeUnits }) => writeUnits),
-    readUnits: sum(({ readUnits }) => readUnits),
-    calls: sum(({ writeCalls, readCalls }) => writeCalls + readCalls),
+    writeUnits: consumed.writeUnits + cells.writeUnits,
+    readUnits: consumed.readUnits,
+    calls: consumed.writeCalls + consumed.readCalls + cells.writeCalls,
     readSeconds: (read - begun) / 1_000,
     dropSeconds: (write - read) / 1_000,
     writeSeconds: (publish - write) / 1_000,

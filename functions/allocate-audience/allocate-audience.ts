@@ -36,7 +36,6 @@ import {
   type StoredAudience,
 } from "../../shared/storage/audiences.ts";
 import { bulkPoolStore } from "../../shared/storage/bulk-pool-store.ts";
-import type { DirectObserver } from "../../shared/storage/direct-writes.ts";
 import { promocodeWithPromotion } from "../../shared/storage/promocodes.ts";
 import { assertOwn, Progress, Superseded } from "./audience-run.ts";
 import type { CustomerList } from "./customer-list.ts";
@@ -53,8 +52,6 @@ export interface AllocateAudienceOptions extends Delivery {
   readonly partBytes?: number;
   /** @default 8,192 */
   readonly customersAtOnce?: number;
-  /** For measurements: told of each write of a cell. */
-  readonly observer?: DirectObserver;
 }
 
 /** What became of a message. */
@@ -115,7 +112,7 @@ const workOrRefuse = async (run: Run): Promise<AudienceReport> => {
 };
 
 const work = async (run: Run): Promise<AudienceReport> => {
-  const { audience, rejects, progress, options } = run;
+  const { audience, rejects, progress } = run;
   const { promocode, stopped } = await readPromocode(audience.promocodeId);
   // Without a checkpoint nobody has got a code yet.
   const isAllocation = audience.mode === "allocate";
@@ -128,7 +125,7 @@ const work = async (run: Run): Promise<AudienceReport> => {
   assertOwn(await audiences.report(audience, { rows, problems: rejects.problems }));
 
   const pool = newPool({
-    store: bulkPoolStore(promocode.promocodeId, options.observer),
+    store: bulkPoolStore(promocode.promocodeId),
     salt,
     base: promocode.base,
   });

@@ -4,18 +4,10 @@ import { appendExpression, holdsAll } from "./append-expression.ts";
 import { batchGet } from "./batch-get.ts";
 import { cellOf } from "./cells.ts";
 import { tableName } from "./client.ts";
-import { type DirectItem, type DirectObserver, directWrite } from "./direct-writes.ts";
+import { type DirectItem, directItem } from "./direct-request.ts";
+import { directUpdate } from "./direct-update.ts";
 import { dynamoPoolStore } from "./pool-store.ts";
 import { type Key, keys } from "./table.ts";
-
-/** Marshals what these writes hold; the document client's marshaller takes longer than everything else together. */
-const marshalled = (value: string | number | readonly string[]): AttributeValue => {
-  if (typeof value === "string") return { S: value };
-  if (typeof value === "number") return { N: String(value) };
-  return { L: value.map((text) => ({ S: text })) };
-};
-
-const marshalledKey = ({ pk, sk }: Key) => ({ pk: { S: pk }, sk: { S: sk } });
 
 const textsOf = (value: AttributeValue | undefined): string[] => (value?.L ?? []).map(({ S }) => S ?? "");
 
@@ -33,24 +25,18 @@ const nameOf = ({ pk, sk }: Key): string => `${pk} ${sk}`;
  * The pool's store for a job that places very many: the same writes under the same conditions, sent without the SDK's
  * layers and with as many in flight as DynamoDB takes.
  */
-export const bulkPoolStore = (promocodeId: string, observer: DirectObserver = {}): PoolStore => ({
+export const bulkPoolStore = (promocodeId: string): PoolStore => ({
   ...dynamoPoolStore(promocodeId),
 
   async append(address, holders, capacity = holders.length): Promise<AppendResult> {
     const { ExpressionAttributeValues, ...expression } = appendExpression(holders, capacity);
-    const { done, item, again } = await directWrite(
-      "UpdateItem",
-      {
-        TableName: tableName(),
-        Key: marshalledKey(keys.cell({ promocodeId, ...address })),
-        ...expression,
-        ExpressionAttributeValues: Object.fromEntries(
-          Object.entries(ExpressionAttributeValues).map(([name, value]) => [name, marshalled(value)]),
-        ),
-        ReturnValues: "ALL_NEW",
-      },
-      observer,
-    );
+    const { done, item, again } = await directUpdate({
+      TableName: tableName(),
+      Key: directItem({ ...keys.cell({ promocodeId, ...address }) }),
+      ...expression,
+      ExpressionAttributeValues: directItem(ExpressionAttributeValues),
+      ReturnValues: "ALL_NEW",
+    });
     const cell = cellOf(address, plainCell(item));
     // The answer to the first try got lost: its holders are new all the same, not repeated.
     const appended = done || (again && holdsAll(cell, holders));

@@ -1,17 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import {
-  BatchWriteCommand,
-  type BatchWriteCommandInput,
-  DynamoDBDocumentClient,
-} from "@aws-sdk/lib-dynamodb";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { AdaptiveConcurrency } from "./adaptive-concurrency.ts";
 import type { CellItem } from "./cells.ts";
 import { tableName } from "./client.ts";
+import { type DirectItem, directItem, directRequest, mayTakeEffect, passes } from "./direct-request.ts";
 
 /** BatchWriteItem takes 25 (docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html). */
 const cellsPerBatch = 25;
+const requestTimeoutMs = 10_000;
 const firstPauseMs = 50;
 const longestPauseMs = 5_000;
 
@@ -28,27 +23,9 @@ export interface CellWriting {
   readonly settleMs?: number;
 }
 
-/**
- * A client of its own that does not try again by itself: how many requests are in flight is decided by how DynamoDB
- * answers each one.
- */
-export const cellClient = DynamoDBDocumentClient.from(
-  new DynamoDBClient({
-    maxAttempts: 1,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: 2_000,
-      requestTimeout: 10_000,
-      throwOnRequestTimeout: true,
-      httpAgent: { maxSockets: 64, keepAlive: true },
-      httpsAgent: { maxSockets: 64, keepAlive: true },
-    }),
-  }),
-);
-
-// It would walk through every request, for a logger that is not there: a sixth of what building a request takes.
-cellClient.middlewareStack.remove("loggerMiddleware");
-
-type PutRequest = NonNullable<BatchWriteCommandInput["RequestItems"]>[string][number];
+interface PutRequest {
+  readonly PutRequest: { readonly Item: DirectItem };
+}
 
 /**
  * Writes new cells, in any order and as fast as the table takes them; an item that is there is overwritten. Pulls
@@ -94,9 +71,9 @@ interface Progress {
 
 function* batchesOf(cells: Iterable<CellItem>, goOn: () => boolean): Generator<readonly PutRequest[]> {
   let batch: PutRequest[] = [];
-  for (const Item of cells) {
+  for (const cell of cells) {
     if (batch.length === 0 && !goOn()) return;
-    batch.push({ PutRequest: { Item } });
+    batch.push({ PutRequest: { Item: directItem(cell) } });
     if (batch.length < cellsPerBatch) continue;
     yield batch;
     batch = [];
@@ -135,43 +112,18 @@ const writeBatch = async (
   }
 };
 
-/** What DynamoDB did not write of it. */
+/** What DynamoDB did not write of it. Not tried again here: how DynamoDB answers decides how many are in flight. */
 const tryBatch = async (batch: readonly PutRequest[], progress: Progress): Promise<readonly PutRequest[]> => {
   try {
-    const { UnprocessedItems } = await cellClient.send(
-      new BatchWriteCommand({ RequestItems: { [tableName()]: [...batch] } }),
+    const { UnprocessedItems } = await directRequest(
+      "BatchWriteItem",
+      { RequestItems: { [tableName()]: batch } },
+      { timeoutMs: requestTimeoutMs },
     );
-    return UnprocessedItems?.[tableName()] ?? [];
+    return (UnprocessedItems?.[tableName()] ?? []) as readonly PutRequest[];
   } catch (error) {
     if (!(error instanceof Error && passes(error))) throw error;
-    if (!wasAnswered(error)) progress.unansweredAt = performance.now();
+    if (mayTakeEffect(error)) progress.unansweredAt = performance.now();
     return batch;
   }
-};
-
-const passingErrors = new Set([
-  "InternalServerError",
-  "LimitExceededException",
-  "ProvisionedThroughputExceededException",
-  "RequestLimitExceeded",
-  "ServiceUnavailable",
-  "ThrottlingException",
-  "TimeoutError",
-]);
-const passingSystemErrors = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EAI_AGAIN"]);
-
-const statusOf = (error: Error): number | undefined =>
-  (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-
-const wasAnswered = (error: Error): boolean => {
-  const refusedConnection = (error as { code?: string }).code === "ECONNREFUSED";
-  return refusedConnection || (statusOf(error) ?? 500) < 500;
-};
-
-/** Throttling, faults of the service and of the network: the same request may succeed a moment later. */
-const passes = (error: Error): boolean => {
-  const { code } = error as { code?: string };
-  return (
-    passingErrors.has(error.name) || passingSystemErrors.has(code ?? "") || (statusOf(error) ?? 0) >= 500
-  );
 };

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConditionalCheckFailedException, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { BatchWriteCommand, DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { BatchWriteCommand, DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { SQSBatchResponse } from "aws-lambda";
 import { ulid } from "ulid";
 import { expect, vi } from "vitest";
@@ -151,9 +151,7 @@ export const aJobWorld = async (engine: DynamoDbEngine, { hasStream = true } = {
     process.env.AWS_ENDPOINT_URL_S3 = endpoints.s3;
     return startProcess(endpoints.table, async () => {
       const loaded = await modules();
-      // These clients too look for their endpoint at their first request and keep it.
-      const { cellClient } = await import("../../shared/storage/cell-writer.ts");
-      await cellClient.send(new GetCommand({ TableName: tableName, Key: keys.cursorSecret() }));
+      // This client too looks for its endpoint at its first request and keeps it.
       const { lastModifiedOf } = await import("../../shared/files/buckets.ts");
       await lastModifiedOf({ objectKey: "none", versionId: null });
       return loaded;

@@ -24,5 +24,5 @@ const useEndpoint = async (): Promise<void> => {
   await assertTableAnswers(30_000);
   await readFew([keys.cursorSecret()]);
   // Names no table, so it is refused; it was sent all the same.
-  await directRequest("UpdateItem", "{}");
+  await directRequest("UpdateItem", {}).catch(() => undefined);
 };

@@ -91,14 +91,14 @@ describe.each(engines)("an audience whose job is interrupted, on $name", ({ star
   it.each([1, 400, 700, 950])("goes on when it dies at write %i of a cell", async (fatal) => {
     const interrupted = await anAudience();
     let writes = 0;
-    const observer = {
-      onWrite: () => {
-        writes += 1;
-        if (writes >= fatal) throw new Error("killed");
-      },
-    };
+    const { observeDirectRequests } = await import("../../shared/storage/direct-request.ts");
+    const stop = observeDirectRequests(() => {
+      writes += 1;
+      if (writes >= fatal) throw new Error("killed");
+    });
 
-    await expect(world.run(interrupted.audienceId, { ...options, observer })).rejects.toThrow("killed");
+    await expect(world.run(interrupted.audienceId, options)).rejects.toThrow("killed");
+    stop();
     expect(await world.run(interrupted.audienceId, options)).toBe("done");
 
     await expectWhole(interrupted);

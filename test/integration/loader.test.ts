@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DynamoDbEngine } from "../../local/dynamodb/engine.ts";
 import { engines } from "../support/engines.ts";
 import { jobLinesOf } from "../support/job-lines.ts";
-import { meterWrites } from "../support/write-meter.ts";
 import { aLoaderWorld, type LoaderWorld, numbered } from "./loader-world.ts";
 
 describe.each(engines)("the loader on $name", ({ start }) => {
@@ -292,8 +291,8 @@ describe.each(engines)("the loader on $name", ({ start }) => {
     const promocode = await world.aPromocode();
     const rows = [...numbered(40_000), ...numbered(40_000), ...numbered(20_000)];
     const { object, event } = await world.drop(promocode, `code\n${rows.join("\n")}`);
-    const { cellClient } = await import("../../shared/storage/cell-writer.ts");
-    const meter = meterWrites(cellClient);
+    const { meterDirectRequests } = await import("../../bench/lib/direct-meter.ts");
+    const meter = meterDirectRequests();
 
     await world.deliver(event);
     meter.stop();
@@ -307,8 +306,8 @@ describe.each(engines)("the loader on $name", ({ start }) => {
     const { codes, cells, free } = await world.pool(promocode);
     expect(codes).toEqual(numbered(40_000).sort());
     expect(free).toBe(40_000);
-    expect(meter.units()).toBe(cells);
-    expect(meter.units() / 40_000).toBeLessThan(0.0725);
+    expect(meter.writeUnits).toBe(cells);
+    expect(meter.writeUnits / 40_000).toBeLessThan(0.0725);
   }, 60_000);
 
   it("logs one line for each message: the file, what became of it, what it held; no code of it", async () => {

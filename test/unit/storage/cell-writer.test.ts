@@ -1,84 +1,107 @@
-import { ResourceNotFoundException, ThrottlingException } from "@aws-sdk/client-dynamodb";
-import {
-  BatchWriteCommand,
-  type BatchWriteCommandInput,
-  DynamoDBDocumentClient,
-} from "@aws-sdk/lib-dynamodb";
-import { mockClient } from "aws-sdk-client-mock";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { AdaptiveConcurrency } from "../../../shared/storage/adaptive-concurrency.ts";
-import { type CellWriting, writeCells } from "../../../shared/storage/cell-writer.ts";
+import type { CellWriting } from "../../../shared/storage/cell-writer.ts";
 import { newCellItem } from "../../../shared/storage/cells.ts";
+import {
+  answer,
+  exception,
+  type Reply,
+  type ScriptedDynamoDb,
+  startScriptedDynamoDb,
+} from "../../support/scripted-dynamodb.ts";
 
 process.env.TABLE_NAME = "codewell";
-const dynamoDb = mockClient(DynamoDBDocumentClient);
-const metadata = { $metadata: {}, message: "" };
+
+interface Put {
+  readonly PutRequest: { readonly Item: { readonly sk: { readonly S: string } } };
+}
+type Input = Readonly<Record<string, unknown>>;
 
 const cells = (count: number) =>
   Array.from({ length: count }, (_, cell) =>
     newCellItem("pcd_1", { generation: 1, attempt: 3, shard: 0, cell }, [`A${cell}`, `B${cell}`]),
   );
 
-const write = (count: number, writing: Partial<CellWriting> = {}) =>
-  writeCells(cells(count), { signal: new AbortController().signal, settleMs: 0, ...writing });
-
-const putsOf = ({ RequestItems }: BatchWriteCommandInput) => RequestItems?.codewell ?? [];
-const batches = () => dynamoDb.commandCalls(BatchWriteCommand).map(({ args }) => putsOf(args[0].input));
-const sortKeys = (puts: ReturnType<typeof putsOf>) => puts.map(({ PutRequest }) => PutRequest?.Item?.sk);
+const putsOf = ({ RequestItems }: Input) => (RequestItems as { readonly codewell: readonly Put[] }).codewell;
+const sortKeys = (puts: readonly Put[]) => puts.map(({ PutRequest }) => PutRequest.Item.sk.S);
+const unprocessed = (puts: readonly Put[]) => answer(200, { UnprocessedItems: { codewell: puts } });
+const success = answer(200, { UnprocessedItems: {} });
 
 describe("writing cells", () => {
-  beforeEach(() => dynamoDb.reset());
+  let dynamoDb: ScriptedDynamoDb;
+  let writeCells: typeof import("../../../shared/storage/cell-writer.ts").writeCells;
+
+  beforeAll(async () => {
+    dynamoDb = await startScriptedDynamoDb();
+    ({ writeCells } = await import("../../../shared/storage/cell-writer.ts"));
+  });
+  beforeEach(() => {
+    dynamoDb.next = [];
+    dynamoDb.otherwise = success;
+    dynamoDb.received.length = 0;
+  });
+  afterAll(() => dynamoDb.close());
+
+  const write = (count: number, writing: Partial<CellWriting> = {}) =>
+    writeCells(cells(count), { signal: new AbortController().signal, settleMs: 0, ...writing });
+  const batches = () => dynamoDb.received.map((body) => putsOf(JSON.parse(body)));
 
   it("puts 25 in a request and none twice", async () => {
-    dynamoDb.on(BatchWriteCommand).resolves({});
     let written = 0;
 
     await write(60, { onWritten: (count) => (written += count) });
 
-    expect(batches().map((batch) => batch.length)).toEqual([25, 25, 10]);
+    expect(
+      batches()
+        .map((batch) => batch.length)
+        .sort(),
+    ).toEqual([10, 25, 25]);
     expect(new Set(batches().flatMap(sortKeys)).size).toBe(60);
     expect(written).toBe(60);
-    expect(batches()[0]?.[1]?.PutRequest?.Item).toEqual({
-      pk: "c#pcd_1#1#3#0",
-      sk: "01",
-      k: 2,
-      c: "A1\nB1",
-      u: [],
-      t: [],
+    const second = batches()
+      .flat()
+      .find(({ PutRequest }) => PutRequest.Item.sk.S === "01");
+    expect(second?.PutRequest.Item).toEqual({
+      pk: { S: "c#pcd_1#1#3#0" },
+      sk: { S: "01" },
+      k: { N: "2" },
+      c: { S: "A1\nB1" },
+      u: { L: [] },
+      t: { L: [] },
     });
   });
 
   it("sends again what DynamoDB left unprocessed, and only that", async () => {
-    let calls = 0;
-    dynamoDb.on(BatchWriteCommand).callsFake((input: BatchWriteCommandInput) => {
-      calls += 1;
-      return calls <= 2 ? { UnprocessedItems: { codewell: putsOf(input).slice(0, 25 - calls * 10) } } : {};
-    });
+    const left =
+      (from: number): Reply =>
+      (response, input, request) =>
+        unprocessed(putsOf(input).slice(from))(response, input, request);
+    dynamoDb.next = [left(10), left(10)];
     const written: number[] = [];
 
     await write(25, { onWritten: (count) => written.push(count) });
 
     expect(batches().map((batch) => batch.length)).toEqual([25, 15, 5]);
+    expect(sortKeys(batches()[2]!)).toEqual(sortKeys(batches()[0]!).slice(20));
     expect(written).toEqual([10, 10, 5]);
   });
 
-  it("tries again when it is throttled", async () => {
-    dynamoDb
-      .on(BatchWriteCommand)
-      .rejectsOnce(new ThrottlingException(metadata))
-      .rejectsOnce(Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }))
-      .resolves({});
+  it("tries again when it is throttled or gets no answer", async () => {
+    dynamoDb.next = [
+      exception(400, "ThrottlingException"),
+      (_, __, request) => void request.socket.resetAndDestroy(),
+    ];
 
     await write(3);
 
     expect(batches().map((batch) => batch.length)).toEqual([3, 3, 3]);
   });
 
-  it("waits for a request that was never answered to take effect, before anyone may rely on the cells", async () => {
-    dynamoDb
-      .on(BatchWriteCommand)
-      .rejectsOnce(Object.assign(new Error("no answer"), { name: "TimeoutError" }))
-      .resolves({});
+  it.each<[string, Reply]>([
+    ["that was never answered", (_, __, request) => void request.socket.destroy()],
+    ["of which DynamoDB says that something broke", exception(500, "InternalServerError")],
+  ])("waits for a request %s to take effect, before anyone may rely on the cells", async (_, trouble) => {
+    dynamoDb.next = [trouble];
     const begun = performance.now();
 
     await write(3, { settleMs: 400 });
@@ -87,10 +110,7 @@ describe("writing cells", () => {
   });
 
   it("does not wait after an answer that says no", async () => {
-    dynamoDb
-      .on(BatchWriteCommand)
-      .rejectsOnce(new ThrottlingException({ ...metadata, $metadata: { httpStatusCode: 400 } }))
-      .resolves({});
+    dynamoDb.next = [exception(400, "ThrottlingException")];
 
     // Far longer than a test may take.
     await write(3, { settleMs: 600_000 });
@@ -99,9 +119,7 @@ describe("writing cells", () => {
   });
 
   it("gives up when nothing is taken for too long", async () => {
-    dynamoDb.on(BatchWriteCommand).callsFake((input: BatchWriteCommandInput) => ({
-      UnprocessedItems: { codewell: putsOf(input) },
-    }));
+    dynamoDb.otherwise = (response, input, request) => unprocessed(putsOf(input))(response, input, request);
 
     await expect(write(30, { patienceMs: 60 })).rejects.toThrow(
       "DynamoDB has taken no cell for 0.06 seconds",
@@ -110,11 +128,12 @@ describe("writing cells", () => {
 
   it("leaves when it is told to, though DynamoDB still refuses, and tells how far it came without a gap", async () => {
     let calls = 0;
-    dynamoDb.on(BatchWriteCommand).callsFake((input: BatchWriteCommandInput) => {
-      const isThird = sortKeys(putsOf(input)).includes("4a");
+    dynamoDb.otherwise = (response, input, request) => {
+      const puts = putsOf(input);
       calls += 1;
-      return isThird ? { UnprocessedItems: { codewell: putsOf(input).slice(1) } } : {};
-    });
+      const isThird = sortKeys(puts).includes("4a");
+      (isThird ? unprocessed(puts.slice(1)) : success)(response, input, request);
+    };
 
     const written = await write(200, { goOn: () => calls < 11 });
 
@@ -123,7 +142,6 @@ describe("writing cells", () => {
   });
 
   it("pulls nothing any more once it is told to leave, and writes what it pulled", async () => {
-    dynamoDb.on(BatchWriteCommand).resolves({});
     let looks = 0;
 
     const written = await write(200, { goOn: () => ++looks <= 3 });
@@ -133,18 +151,18 @@ describe("writing cells", () => {
   });
 
   it("does not try again what cannot succeed", async () => {
-    dynamoDb.on(BatchWriteCommand).rejects(new ResourceNotFoundException(metadata));
+    dynamoDb.otherwise = exception(400, "ResourceNotFoundException", { message: "no such table" });
 
-    await expect(write(3)).rejects.toThrow(ResourceNotFoundException);
+    await expect(write(3)).rejects.toThrow("no such table");
     expect(batches()).toHaveLength(1);
   });
 
   it("begins no request any more once it is aborted", async () => {
     const lost = new AbortController();
-    dynamoDb.on(BatchWriteCommand).callsFake(async () => {
+    dynamoDb.otherwise = (response, input, request) => {
       lost.abort(new Error("the lock is lost"));
-      return {};
-    });
+      return success(response, input, request);
+    };
 
     await expect(write(25 * 100, { signal: lost.signal })).rejects.toThrow("the lock is lost");
     expect(batches().length).toBeLessThan(20);

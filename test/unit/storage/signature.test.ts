@@ -1,7 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { describe, expect, it } from "vitest";
-import { signedHeaders } from "../../../shared/storage/direct-request.ts";
+import { signedHeaders } from "../../../shared/storage/signature.ts";
 
 /** What the SDK's own signer needs to hash with. */
 class Sha256 {

@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  answer,
+  exception,
+  type Reply,
+  type ScriptedDynamoDb,
+  startScriptedDynamoDb,
+} from "../../support/scripted-dynamodb.ts";
+
+const success = answer(200, { Attributes: { u: { L: [{ S: "ada" }] } } });
+
+const troubles: readonly (readonly [string, Reply])[] = [
+  ["the connection is reset", (_, __, request) => void request.socket.resetAndDestroy()],
+  ["the connection is closed without an answer", (_, __, request) => void request.socket.destroy()],
+  [
+    "half an answer arrives",
+    (response, _, request) => {
+      response.writeHead(200, { "Content-Length": "1000" });
+      response.write('{"Attributes":', () => request.socket.destroy());
+    },
+  ],
+  ["nothing is answered for three seconds", () => undefined],
+  [
+    "an answer stops half way",
+    (response) => {
+      response.writeHead(200, { "Content-Length": "1000" });
+      response.write('{"Attributes":');
+    },
+  ],
+  ["something else than HTTP answers", (_, __, request) => void request.socket.end("what?\r\n\r\n")],
+  ["a proxy answers a page", answer(200, "<html>")],
+  ["DynamoDB throttles", exception(400, "ThrottlingException")],
+  ["DynamoDB is in trouble", exception(500, "InternalServerError")],
+];
+
+describe("a direct update", () => {
+  let dynamoDb: ScriptedDynamoDb;
+  let directUpdate: typeof import("../../../shared/storage/direct-update.ts").directUpdate;
+
+  beforeAll(async () => {
+    dynamoDb = await startScriptedDynamoDb();
+    ({ directUpdate } = await import("../../../shared/storage/direct-update.ts"));
+  });
+  beforeEach(() => {
+    dynamoDb.next = [];
+    dynamoDb.otherwise = success;
+    dynamoDb.received.length = 0;
+  });
+  afterAll(() => dynamoDb.close());
+
+  const append = () => directUpdate({ TableName: "codes", Key: { pk: { S: "c" } } });
+
+  it.each(troubles)("is sent again when %s", async (_, trouble) => {
+    dynamoDb.next = [trouble];
+
+    const outcome = await append();
+
+    expect(outcome).toEqual({ done: true, again: true, item: { u: { L: [{ S: "ada" }] } } });
+    expect(dynamoDb.received).toHaveLength(2);
+    expect(dynamoDb.received[1]).toBe(dynamoDb.received[0]);
+  });
+
+  it("that was refused brings the item, and is not sent again", async () => {
+    dynamoDb.next = [exception(400, "ConditionalCheckFailedException", { Item: { k: { N: "1" } } })];
+
+    const outcome = await append();
+
+    expect(outcome).toEqual({ done: false, again: false, item: { k: { N: "1" } } });
+    expect(dynamoDb.received).toHaveLength(1);
+  });
+
+  it("that DynamoDB finds wrong is not sent again", async () => {
+    dynamoDb.next = [exception(400, "ValidationException", { message: "no such key" })];
+
+    await expect(append()).rejects.toThrow("no such key");
+
+    expect(dynamoDb.received).toHaveLength(1);
+  });
+});
