@@ -36,36 +36,36 @@ export const figuresTable = ({ scenarios }: Results): string =>
       return `| ${[`${scenario}: ${figure.name}`, target, reached, verdicts[verdictOf(figure)]].map(cell).join(" | ")} |`;
     }),
     "",
-    ...origins(scenarios),
+    "| scenario | size | measured | at |",
+    "| --- | --- | --- | --- |",
+    ...scenarios.map(
+      ({ name, options, circumstances: { startedAt, commit } }) =>
+        `| ${[name, sizeOf(options), startedAt.slice(0, 10), commit ?? ""].map(cell).join(" | ")} |`,
+    ),
     "",
-    `Sizes: ${scenarios.map(sizeOf).join("; ")}.`,
+    ...madeOn(scenarios),
   ].join("\n");
 
-const sizeOf = ({ name, options }: ScenarioRecord): string =>
-  `${name} with ${Object.entries(options)
+const sizeOf = (options: ScenarioRecord["options"]): string =>
+  Object.entries(options)
     .map(([option, value]) => `${option} ${formatCell(value)}`)
-    .join(", ")}`;
+    .join(", ");
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
-/** One sentence for all scenarios that were measured alike. */
-const origins = (scenarios: readonly ScenarioRecord[]): readonly string[] => {
-  const namesByOrigin = new Map<string, string[]>();
+/** One sentence for all scenarios that were measured alike. The kernel and what else ran is in the results. */
+const madeOn = (scenarios: readonly ScenarioRecord[]): readonly string[] => {
+  const namesByPlace = new Map<string, string[]>();
   for (const { name, circumstances } of scenarios) {
-    const origin = originOf(circumstances);
-    namesByOrigin.set(origin, [...(namesByOrigin.get(origin) ?? []), name]);
+    const place = placeOf(circumstances);
+    namesByPlace.set(place, [...(namesByPlace.get(place) ?? []), name]);
   }
-  const alike = namesByOrigin.size === 1;
-  return [...namesByOrigin].map(
-    ([origin, names], at) =>
-      `${at === 0 ? "Made by `npm run bench -- --publish`" : "And"}${alike ? "" : ` (${names.join(", ")})`} ${origin}.`,
+  const alike = namesByPlace.size === 1;
+  return [...namesByPlace].map(
+    ([place, names]) =>
+      `${alike ? "Made" : `Made (${names.join(", ")})`} by \`npm run bench -- --publish\` ${place}.`,
   );
 };
 
-const originOf = ({ startedAt, commit, node, sdk, engine, machine }: Circumstances): string =>
-  [
-    `on ${startedAt.slice(0, 10)}`,
-    ...(commit === null ? [] : [`at ${commit}`]),
-    `with Node ${node}, AWS SDK ${sdk}, ${engine}`,
-    `on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGb} GB, ${machine.os}`,
-  ].join(", ");
+const placeOf = ({ node, sdk, engine, machine }: Circumstances): string =>
+  `on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGb} GB, with Node ${node}, AWS SDK ${sdk}, ${engine}`;

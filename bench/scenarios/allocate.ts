@@ -1,5 +1,6 @@
 import type { Caller, Contender } from "../allocation/contender.ts";
 import { customerIds } from "../allocation/customer-ids.ts";
+import { ifLarge } from "../allocation/if-large.ts";
 import { type Exactness, Ledger } from "../allocation/ledger.ts";
 import { type Measured, measure } from "../allocation/measure.ts";
 import { takeTurns } from "../allocation/take-turns.ts";
@@ -63,6 +64,7 @@ interface Point extends Measured {
 interface Stages {
   readonly contender: string;
   readonly concurrency: number;
+  readonly codes: number;
   readonly points: readonly Point[];
   readonly exactness: Exactness;
 }
@@ -108,7 +110,13 @@ const playStages = async (
   if (enough === undefined) ledger.check(await contender.stock());
   else await fillTo(codes);
   await play(1, Math.max(concurrency, 20));
-  return { contender: contender.name, concurrency, points, exactness: ledger.check(await contender.stock()) };
+  return {
+    contender: contender.name,
+    concurrency,
+    codes,
+    points,
+    exactness: ledger.check(await contender.stock()),
+  };
 };
 
 /** Each customer asks twice at the same time, as a retry that overtakes does, and once more later. */
@@ -207,16 +215,15 @@ const retriesAt = (
   share: number,
   atMost: number,
 ): readonly Figure[] => {
-  const point = ours
-    .find((stages) => stages.concurrency === concurrency)
-    ?.points.find((candidate) => candidate.share === share);
-  if (point === undefined) return [];
+  const stages = ours.find((candidate) => candidate.concurrency === concurrency);
+  const point = stages?.points.find((candidate) => candidate.share === share);
+  if (stages === undefined || point === undefined) return [];
   return [
     {
       name: `retries per allocation, ${concurrency} at once, ${share === 0.99 ? "last 1 %" : "half full"}`,
       value: point.refused / point.allocations,
       unit: "refused writes",
-      target: { atMost },
+      ...ifLarge(stages, { atMost }),
       kind: "exact",
     },
   ];

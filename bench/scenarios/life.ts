@@ -1,5 +1,6 @@
 import type { Caller, Contender } from "../allocation/contender.ts";
 import { customerIds } from "../allocation/customer-ids.ts";
+import { ifLarge } from "../allocation/if-large.ts";
 import { type Exactness, Ledger } from "../allocation/ledger.ts";
 import { type Measured, measure } from "../allocation/measure.ts";
 import { startWorld, type World } from "../allocation/world.ts";
@@ -132,32 +133,21 @@ const outcomeOf = ({ codes, concurrency }: Options, lives: Lives): Outcome => {
   const requestsToHalf = ours.slices
     .filter(toHalf)
     .flatMap(({ calls }) => calls.map(({ requests }) => requests));
-  // In a smaller pool the last 1 % is fewer codes than callers, and each caller's memory a few calls: nobody's case.
-  const isLarge = codes >= 100 * concurrency;
-  const targetOf = (atMost: number | undefined, isJudged: boolean): Partial<Figure> => {
-    if (atMost === undefined) return {};
-    return isJudged
-      ? { target: { atMost } }
-      : { note: `not judged: a pool of ${codes} is too small for ${concurrency} at once` };
-  };
-  const unitsOver = (
-    name: string,
-    life: Life,
-    isIn: (slice: Slice) => boolean,
-    atMost?: number,
-    isJudged = true,
-  ): Figure => ({
+  type Judged = Pick<Figure, "target" | "note">;
+  const always = (atMost: number): Judged => ({ target: { atMost } });
+  const large = (atMost: number): Judged => ifLarge({ codes, concurrency }, { atMost });
+  const unitsOver = (name: string, life: Life, isIn: (slice: Slice) => boolean, judged: Judged): Figure => ({
     name: `write units per allocation, ${name}`,
     value: perAllocation(life, units, isIn),
     unit: "write units",
-    ...targetOf(atMost, isJudged),
+    ...judged,
     kind: "exact",
   });
-  const toOther = (other: Life, atMost?: number, isJudged = true): Figure => ({
+  const toOther = (other: Life, judged: Judged = {}): Figure => ({
     name: `write units over the whole life, ours to ${other.name}`,
     value: perAllocation(ours, units) / perAllocation(other, units),
     unit: "",
-    ...targetOf(atMost, isJudged),
+    ...judged,
     kind: "exact",
   });
   const never = (name: string, count: (exactness: Exactness) => number): Figure => ({
@@ -170,14 +160,14 @@ const outcomeOf = ({ codes, concurrency }: Options, lives: Lives): Outcome => {
   });
   return {
     figures: [
-      unitsOver(`to half full, ${concurrency} at once`, ours, toHalf, 1.02),
-      unitsOver(`whole life, ${concurrency} at once`, ours, () => true, 1.2, isLarge),
-      unitsOver(`last 1 %, ${concurrency} at once`, ours, lastPercent, 3, isLarge),
-      unitsOver("to half full, one at a time", alone, toHalf, 1.02),
-      unitsOver("whole life, one at a time", alone, () => true, 1.2),
-      unitsOver("last 1 %, one at a time", alone, lastPercent, 3),
-      toOther(randomStart, 1 / 2.4),
-      toOther(firstAvailable, 1 / 50, isLarge),
+      unitsOver(`to half full, ${concurrency} at once`, ours, toHalf, always(1.02)),
+      unitsOver(`whole life, ${concurrency} at once`, ours, () => true, large(1.2)),
+      unitsOver(`last 1 %, ${concurrency} at once`, ours, lastPercent, large(3)),
+      unitsOver("to half full, one at a time", alone, toHalf, always(1.02)),
+      unitsOver("whole life, one at a time", alone, () => true, always(1.2)),
+      unitsOver("last 1 %, one at a time", alone, lastPercent, always(3)),
+      toOther(randomStart, always(1 / 2.4)),
+      toOther(firstAvailable, large(1 / 50)),
       toOther(cursor),
       {
         name: "round trips per allocation to half full, median",
@@ -197,7 +187,7 @@ const outcomeOf = ({ codes, concurrency }: Options, lives: Lives): Outcome => {
         name: `retries per allocation, 40 to 50 % used, ${concurrency} at once`,
         value: perAllocation(ours, ({ refused }) => refused, atHalf),
         unit: "refused writes",
-        target: { atMost: 0.05 },
+        ...large(0.05),
         kind: "exact",
       },
       never("codes burnt or lost", ({ burnt, lost }) => burnt + lost),

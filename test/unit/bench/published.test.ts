@@ -33,7 +33,16 @@ describe("the README's table of figures", () => {
     const both = { scenarios: [...results.scenarios, aRecord({ name: "load", circumstances: elsewhere })] };
 
     expect(figuresTable(results)).toContain("Node 20.20.2, AWS SDK 3.1164.0, dynoxide 1.2.1");
-    expect(figuresTable(both)).toMatch(/\(allocate\) .*Node 20\.20\.2.*\nAnd \(load\) .*Node 22\.1\.0/);
+    expect(figuresTable(both)).toMatch(/Made \(allocate\) .*Node 20\.20\.2.*\nMade \(load\) .*Node 22\.1\.0/);
+  });
+
+  it("says of each scenario how large it was, when it was measured and at which commit", () => {
+    const record = aRecord({ options: { codes: 100_000, concurrency: 10 } });
+    const { startedAt, commit } = record.circumstances;
+
+    expect(figuresTable({ scenarios: [record] })).toContain(
+      `\n| allocate | codes 100,000, concurrency 10 | ${startedAt.slice(0, 10)} | ${commit} |\n`,
+    );
   });
 
   it("takes the place between its markers and no more", () => {
