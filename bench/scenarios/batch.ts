@@ -22,7 +22,7 @@ export const scenario: Scenario<Options> = {
   name: "batch",
   summary: "the bulk call of 1,000 customers beside 1,000 single calls, at 0, 50 and 90 % of the pool used",
   defaults: {
-    small: { codes: 12_000, customers: 1_000 },
+    small: { codes: 6_000, customers: 500 },
     full: { codes: 100_000, customers: 1_000 },
   },
   run: async (run) => {

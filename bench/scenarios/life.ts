@@ -187,7 +187,7 @@ const outcomeOf = ({ codes, concurrency }: Options, lives: Lives): Outcome => {
         name: `retries per allocation, 40 to 50 % used, ${concurrency} at once`,
         value: perAllocation(ours, ({ refused }) => refused, atHalf),
         unit: "refused writes",
-        ...large(0.05),
+        target: { atMost: 0.05 },
         kind: "exact",
       },
       never("codes burnt or lost", ({ burnt, lost }) => burnt + lost),

@@ -27,7 +27,7 @@ export const scenario: Scenario<Options> = {
   name: "load",
   summary: "a code file from S3 into the pool: read, freed of repeats, cut into cells, written, published",
   defaults: {
-    small: { rows: 100_000, baselineRows: 20_000 },
+    small: { rows: 100_000, baselineRows: 10_000 },
     full: { rows: 10_000_000, baselineRows: 1_000_000 },
   },
   run: async ({ options, progress }) => {
