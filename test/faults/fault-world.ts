@@ -4,6 +4,8 @@ import type { Problem } from "../../shared/contract/problems.ts";
 import type { Promocode, UniqueCodes } from "../../shared/contract/promocodes.ts";
 import type { Promotion } from "../../shared/contract/promotions.ts";
 import { type ApiAnswer, callApi } from "../support/api-call.ts";
+import { customers, someCodes } from "../support/codes.ts";
+import { inParallel } from "../support/in-parallel.ts";
 import { createTable } from "../support/table.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
 import type { PoolTruth, TableLocation } from "./pool-truth.ts";
@@ -51,6 +53,8 @@ export interface FaultWorld {
   anAllocatingProcess(wire?: FaultProxy): Promise<AllocatingProcess>;
   /** A promocode of an active promotion with these codes, made past every wire. */
   aPool(codes: readonly string[], settings?: Partial<UniqueCodes>): Promise<KnownPool>;
+  /** A first file of 60 codes, where everybody's homes are, is given out to as many; these codes are in a second one. */
+  aPoolWithFullHomes(free: readonly string[], settings?: Partial<UniqueCodes>): Promise<KnownPool>;
   /** Publishes more codes, past every wire. */
   refill(pool: KnownPool, codes: readonly string[]): Promise<KnownPool>;
   /** Proves the pool's promises on the raw table. */
@@ -77,7 +81,7 @@ export const aFaultWorld = async (engine: DynamoDbEngine): Promise<FaultWorld> =
     await unharmed.publish(promocode, codes);
   };
 
-  return {
+  const world: FaultWorld = {
     table,
 
     async aWire() {
@@ -112,6 +116,15 @@ export const aFaultWorld = async (engine: DynamoDbEngine): Promise<FaultWorld> =
       return { promotionId, promocodeId, codes };
     },
 
+    async aPoolWithFullHomes(free, settings) {
+      const pool = await world.aPool(someCodes(60), settings);
+      const process = await world.anAllocatingProcess();
+      await inParallel(customers(60, "early"), (customerId) =>
+        process.allocate(pool, { customerId, occurenceId: "early" }),
+      );
+      return world.refill(pool, free);
+    },
+
     async refill(pool, codes) {
       await publish(pool.promocodeId, codes);
       return { ...pool, codes: [...pool.codes, ...codes] };
@@ -123,4 +136,5 @@ export const aFaultWorld = async (engine: DynamoDbEngine): Promise<FaultWorld> =
       await Promise.all(wires.splice(0).map((wire) => wire.close()));
     },
   };
+  return world;
 };
