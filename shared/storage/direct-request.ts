@@ -104,7 +104,7 @@ const post = async (operation: DirectOperation, payload: string, timeoutMs: numb
         },
         onResponseEnd: () => {
           try {
-            resolve({ status, body: bodyOf(chunks) });
+            resolve({ status, body: bodyOf(status, chunks) });
           } catch (error) {
             reject(error);
           }
@@ -115,9 +115,10 @@ const post = async (operation: DirectOperation, payload: string, timeoutMs: numb
   });
 };
 
-const bodyOf = (chunks: readonly Buffer[]): DirectBody => {
+const bodyOf = (status: number, chunks: readonly Buffer[]): DirectBody => {
   const text = Buffer.concat(chunks).toString("utf8");
-  return text === "" ? {} : JSON.parse(text);
+  // A success that says nothing is none of DynamoDB's.
+  return text === "" && status !== 200 ? {} : JSON.parse(text);
 };
 
 let pool: { readonly origin: string; readonly pool: Pool } | undefined;

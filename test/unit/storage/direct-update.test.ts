@@ -29,6 +29,7 @@ const troubles: readonly (readonly [string, Reply])[] = [
   ],
   ["something else than HTTP answers", (_, __, request) => void request.socket.end("what?\r\n\r\n")],
   ["a proxy answers a page", answer(200, "<html>")],
+  ["a success arrives that says nothing", answer(200, "")],
   ["DynamoDB throttles", exception(400, "ThrottlingException")],
   ["DynamoDB is in trouble", exception(500, "InternalServerError")],
 ];
