@@ -30,7 +30,7 @@ const reportedUnits = ({ body: { ConsumedCapacity } }: AnsweredRequest): number 
   [ConsumedCapacity ?? []].flat().reduce((units, { CapacityUnits = 0 }) => units + CapacityUnits, 0);
 
 const isRefused = ({ body: { __type } }: AnsweredRequest): boolean =>
-  __type?.endsWith("#ConditionalCheckFailedException") === true;
+  __type?.endsWith("ConditionalCheckFailedException") === true;
 
 /** No engine reports what a refused write costs: DynamoDB charges the larger of the item there and the item to be. */
 const refusedUnits = ({ input, body: { Item = {} } }: AnsweredRequest): number => {

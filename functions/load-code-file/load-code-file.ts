@@ -31,7 +31,7 @@ import { readFile } from "./read-file.ts";
 import { writeCellsOf } from "./write-cells-of.ts";
 
 /**
- * Time kept for the requests under way (10 seconds each), for those that were never answered to take effect (30), the
+ * Time kept for the requests under way (16 seconds each at most), for those that were never answered to take effect (30), the
  * checkpoint and the message that goes on, in milliseconds.
  */
 const timeForLeavingMs = 60_000;

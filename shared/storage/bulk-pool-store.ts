@@ -35,7 +35,6 @@ export const bulkPoolStore = (promocodeId: string): PoolStore => ({
       Key: directItem({ ...keys.cell({ promocodeId, ...address }) }),
       ...expression,
       ExpressionAttributeValues: directItem(ExpressionAttributeValues),
-      ReturnValues: "ALL_NEW",
     });
     const cell = cellOf(address, plainCell(item));
     // The answer to the first try got lost: its holders are new all the same, not repeated.

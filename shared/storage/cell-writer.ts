@@ -6,6 +6,7 @@ import { type DirectItem, directItem, directRequest, mayTakeEffect, passes } fro
 
 /** BatchWriteItem takes 25 (docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html). */
 const cellsPerBatch = 25;
+/** To the head of the answer. Longer than others wait: who gives up has to wait for what may yet take effect. */
 const requestTimeoutMs = 10_000;
 const firstPauseMs = 50;
 const longestPauseMs = 5_000;
@@ -36,7 +37,7 @@ export const writeCells = async (cells: Iterable<CellItem>, writing: CellWriting
   const { goOn = () => true, signal } = writing;
   const concurrency = new AdaptiveConcurrency();
   const inFlight = new Set<Promise<void>>();
-  const progress: Progress = { at: performance.now(), unansweredAt: undefined };
+  const progress: Progress = { at: performance.now(), unansweredAt: undefined, trouble: undefined };
   const failures: unknown[] = [];
   let pulled = 0;
   let firstGap = Number.POSITIVE_INFINITY;
@@ -67,6 +68,8 @@ interface Progress {
   at: number;
   /** When a request ended without an answer last: whether it was or will be carried out is not known. */
   unansweredAt: number | undefined;
+  /** Why a request was made again last. */
+  trouble: Error | undefined;
 }
 
 function* batchesOf(cells: Iterable<CellItem>, goOn: () => boolean): Generator<readonly PutRequest[]> {
@@ -104,7 +107,9 @@ const writeBatch = async (
     }
     concurrency.throttled(now);
     if (now - progress.at > patienceMs)
-      throw new Error(`DynamoDB has taken no cell for ${patienceMs / 1000} seconds`);
+      throw new Error(`DynamoDB has taken no cell for ${patienceMs / 1000} seconds`, {
+        cause: progress.trouble,
+      });
     // Full jitter: aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter
     await sleep(Math.random() * Math.min(longestPauseMs, firstPauseMs * 2 ** failed));
     signal.throwIfAborted();
@@ -123,6 +128,7 @@ const tryBatch = async (batch: readonly PutRequest[], progress: Progress): Promi
     return (UnprocessedItems?.[tableName()] ?? []) as readonly PutRequest[];
   } catch (error) {
     if (!(error instanceof Error && passes(error))) throw error;
+    progress.trouble = error;
     if (mayTakeEffect(error)) progress.unansweredAt = performance.now();
     return batch;
   }

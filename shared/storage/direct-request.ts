@@ -11,10 +11,13 @@ import { signedHeaders } from "./signature.ts";
  */
 
 const connectTimeoutMs = 2_000;
+/** To the answer's head by default, and from one piece of its body to the next. */
 const usualTimeoutMs = 3_000;
 const connections = 64;
 
-export type DirectOperation = "UpdateItem" | "BatchWriteItem";
+/** Each with what a success tells, of an update that is asked for its new item. */
+const successes = { UpdateItem: "Attributes", BatchWriteItem: "UnprocessedItems" } as const;
+export type DirectOperation = keyof typeof successes;
 
 /** An item or values as DynamoDB's JSON has them. */
 export type DirectItem = Readonly<Record<string, AttributeValue>>;
@@ -87,7 +90,7 @@ const post = async (operation: DirectOperation, payload: string, timeoutMs: numb
   // As the SDK signs: by the server's clock, once an answer has told that this machine's is off.
   const now = new Date(Date.now() + dynamoDb.config.systemClockOffset);
   const headers = signedHeaders({ endpoint, region, credentials, operation, payload, now });
-  const timeouts = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+  const timeouts = { headersTimeout: timeoutMs, bodyTimeout: usualTimeoutMs };
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let status = 0;
@@ -104,7 +107,8 @@ const post = async (operation: DirectOperation, payload: string, timeoutMs: numb
         },
         onResponseEnd: () => {
           try {
-            resolve({ status, body: bodyOf(status, chunks) });
+            const text = Buffer.concat(chunks).toString("utf8");
+            resolve({ status, body: status === 200 ? successOf(operation, text) : errorOf(status, text) });
           } catch (error) {
             reject(error);
           }
@@ -115,11 +119,24 @@ const post = async (operation: DirectOperation, payload: string, timeoutMs: numb
   });
 };
 
-const bodyOf = (status: number, chunks: readonly Buffer[]): DirectBody => {
-  const text = Buffer.concat(chunks).toString("utf8");
-  // A success that says nothing is none of DynamoDB's.
-  return text === "" && status !== 200 ? {} : JSON.parse(text);
+/** Throws a SyntaxError for a success that is none of DynamoDB's: half of one, or a broken proxy's. */
+const successOf = (operation: DirectOperation, text: string): DirectBody => {
+  const body = JSON.parse(text);
+  if (body?.[successes[operation]] === undefined)
+    throw new SyntaxError(`no answer to ${operation}: ${start(text)}`);
+  return body;
 };
+
+/** What refuses a request need not be DynamoDB, nor answer JSON. */
+const errorOf = (status: number, text: string): DirectBody => {
+  try {
+    return { ...JSON.parse(text) };
+  } catch {
+    return { message: `${status}: ${start(text)}` };
+  }
+};
+
+const start = (text: string): string => text.slice(0, 200);
 
 let pool: { readonly origin: string; readonly pool: Pool } | undefined;
 
@@ -131,10 +148,10 @@ const poolTo = (origin: string): Pool => {
 
 let endpoint: Promise<URL> | undefined;
 
-/** Where the SDK would send it: the endpoint that the environment names, else the region's. */
+/** The endpoint that the environment names, else the region's. A shared config file is not looked at for one. */
 const endpointUrl = (): Promise<URL> => {
   endpoint ??= (async () => {
-    const named = process.env.AWS_ENDPOINT_URL_DYNAMODB ?? process.env.AWS_ENDPOINT_URL;
+    const named = process.env.AWS_ENDPOINT_URL_DYNAMODB || process.env.AWS_ENDPOINT_URL;
     if (named) return new URL(named);
     const { config } = dynamoDb;
     return config.endpointProvider({
@@ -156,7 +173,14 @@ const passingExceptions = new Set([
   "ThrottlingException",
 ]);
 /** Of these, nothing was sent. */
-const connectionErrors = new Set(["ECONNREFUSED", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"]);
+const connectionErrors = new Set([
+  "EAI_AGAIN",
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
 const networkErrors = new Set([
   ...connectionErrors,
   "ECONNRESET",
@@ -173,7 +197,7 @@ const codeOf = (error: Error): string => (error as { code?: string }).code ?? ""
 /** Throttling, faults of the service and of the network: the same request may succeed a moment later. */
 export const passes = (error: Error): boolean => {
   if (error instanceof DirectError) return error.status >= 500 || passingExceptions.has(error.name);
-  // Half an answer, or one of a broken proxy: no JSON, or no HTTP.
+  // A success that is none, or something else than HTTP.
   if (error instanceof SyntaxError || error.name === "HTTPParserError") return true;
   return networkErrors.has(codeOf(error));
 };

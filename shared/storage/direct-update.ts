@@ -34,11 +34,11 @@ const leave = (): void => {
  * the service and lost answers are tried again, so it must be one that does no harm when it is done twice.
  */
 export const directUpdate = async (input: Readonly<Record<string, unknown>>): Promise<DirectOutcome> => {
-  const conditional = { ...input, ReturnValuesOnConditionCheckFailure: "ALL_OLD" };
+  const telling = { ...input, ReturnValues: "ALL_NEW", ReturnValuesOnConditionCheckFailure: "ALL_OLD" };
   const begun = performance.now();
   for (let tries = 1; ; tries++) {
     try {
-      return { ...(await attempt(conditional)), again: tries > 1 };
+      return { ...(await attempt(telling)), again: tries > 1 };
     } catch (error) {
       if (!(error instanceof Error && passes(error))) throw error;
       if (performance.now() - begun > patienceMs) throw error;

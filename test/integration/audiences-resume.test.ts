@@ -97,8 +97,7 @@ describe.each(engines)("an audience whose job is interrupted, on $name", ({ star
       if (writes >= fatal) throw new Error("killed");
     });
 
-    await expect(world.run(interrupted.audienceId, options)).rejects.toThrow("killed");
-    stop();
+    await expect(world.run(interrupted.audienceId, options).finally(stop)).rejects.toThrow("killed");
     expect(await world.run(interrupted.audienceId, options)).toBe("done");
 
     await expectWhole(interrupted);

@@ -35,6 +35,7 @@ export const startScriptedDynamoDb = async (): Promise<ScriptedDynamoDb> => {
   const received: string[] = [];
   const server = createServer(async (request, response) => {
     let body = "";
+    request.setEncoding("utf8");
     for await (const chunk of request) body += chunk;
     received.push(body);
     await (scripted.next.shift() ?? scripted.otherwise)(response, JSON.parse(body), request);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { AdaptiveConcurrency } from "../../../shared/storage/adaptive-concurrency.ts";
 import type { CellWriting } from "../../../shared/storage/cell-writer.ts";
@@ -86,6 +87,19 @@ describe("writing cells", () => {
     expect(written).toEqual([10, 10, 5]);
   });
 
+  it("waits ten seconds for an answer: to send it again would mean to wait for the first one to take effect", async () => {
+    dynamoDb.next = [
+      async (...request) => {
+        await sleep(4_500);
+        await success(...request);
+      },
+    ];
+
+    await write(3);
+
+    expect(batches()).toHaveLength(1);
+  });
+
   it("tries again when it is throttled or gets no answer", async () => {
     dynamoDb.next = [
       exception(400, "ThrottlingException"),
@@ -116,6 +130,23 @@ describe("writing cells", () => {
     await write(3, { settleMs: 600_000 });
 
     expect(batches()).toHaveLength(2);
+  });
+
+  it("takes a success for none that does not tell what is unprocessed", async () => {
+    dynamoDb.next = [answer(200, {})];
+
+    await write(3);
+
+    expect(batches()).toHaveLength(2);
+  });
+
+  it("gives up when there is nothing but trouble for too long, and says which", async () => {
+    dynamoDb.otherwise = exception(500, "InternalServerError", { message: "a disk is broken" });
+
+    await expect(write(3, { patienceMs: 60 })).rejects.toMatchObject({
+      message: "DynamoDB has taken no cell for 0.06 seconds",
+      cause: { message: "a disk is broken" },
+    });
   });
 
   it("gives up when nothing is taken for too long", async () => {

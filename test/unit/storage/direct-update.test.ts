@@ -30,6 +30,9 @@ const troubles: readonly (readonly [string, Reply])[] = [
   ["something else than HTTP answers", (_, __, request) => void request.socket.end("what?\r\n\r\n")],
   ["a proxy answers a page", answer(200, "<html>")],
   ["a success arrives that says nothing", answer(200, "")],
+  ["a success arrives that tells no item", answer(200, {})],
+  ["a success arrives that is no object", answer(200, "null")],
+  ["a proxy cannot reach DynamoDB", answer(502, "<html>")],
   ["DynamoDB throttles", exception(400, "ThrottlingException")],
   ["DynamoDB is in trouble", exception(500, "InternalServerError")],
 ];
@@ -51,15 +54,20 @@ describe("a direct update", () => {
 
   const append = () => directUpdate({ TableName: "codes", Key: { pk: { S: "c" } } });
 
-  it.each(troubles)("is sent again when %s", async (_, trouble) => {
-    dynamoDb.next = [trouble];
+  // Of the longest two, three seconds are the time-out.
+  it.each(troubles)(
+    "is sent again when %s",
+    async (_, trouble) => {
+      dynamoDb.next = [trouble];
 
-    const outcome = await append();
+      const outcome = await append();
 
-    expect(outcome).toEqual({ done: true, again: true, item: { u: { L: [{ S: "ada" }] } } });
-    expect(dynamoDb.received).toHaveLength(2);
-    expect(dynamoDb.received[1]).toBe(dynamoDb.received[0]);
-  });
+      expect(outcome).toEqual({ done: true, again: true, item: { u: { L: [{ S: "ada" }] } } });
+      expect(dynamoDb.received).toHaveLength(2);
+      expect(dynamoDb.received[1]).toBe(dynamoDb.received[0]);
+    },
+    15_000,
+  );
 
   it("that was refused brings the item, and is not sent again", async () => {
     dynamoDb.next = [exception(400, "ConditionalCheckFailedException", { Item: { k: { N: "1" } } })];
@@ -70,10 +78,17 @@ describe("a direct update", () => {
     expect(dynamoDb.received).toHaveLength(1);
   });
 
-  it("that DynamoDB finds wrong is not sent again", async () => {
-    dynamoDb.next = [exception(400, "ValidationException", { message: "no such key" })];
+  it.each([
+    [
+      "DynamoDB finds wrong",
+      exception(400, "ValidationException", { message: "no such key" }),
+      "no such key",
+    ],
+    ["a proxy forbids", answer(403, "<html>not here</html>"), "403: <html>not here</html>"],
+  ])("that %s is not sent again, and the error says why", async (_, refusal, message) => {
+    dynamoDb.next = [refusal];
 
-    await expect(append()).rejects.toThrow("no such key");
+    await expect(append()).rejects.toThrow(message);
 
     expect(dynamoDb.received).toHaveLength(1);
   });
