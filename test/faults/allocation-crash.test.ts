@@ -3,6 +3,7 @@ import type { DynamoDbEngine } from "../../local/dynamodb/engine.ts";
 import { customers, someCodes } from "../support/codes.ts";
 import { engines } from "../support/engines.ts";
 import { type FaultReport, fault } from "./fault.ts";
+import type { WireRequest } from "./fault-proxy.ts";
 import {
   type AllocatingProcess,
   aFaultWorld,
@@ -28,13 +29,14 @@ describe("allocation", () => {
 
   /**
    * Lets a process of its own die before its first write, after it, before its second, … `call` is what it was doing.
-   * `attempts` of each, with news each time: not every call makes every write.
+   * Of the writes that `matches` picks: not every call makes every other one.
    */
   const crashAtEachWrite = async (
     { count }: FaultReport,
     most: number,
     call: (dying: AllocatingProcess, name: string) => Promise<unknown>,
     repeat: (name: string) => Promise<void>,
+    matches: typeof isTableWrite = isTableWrite,
   ): Promise<ReadonlySet<TableWrite>> => {
     const hit = new Set<TableWrite>();
     for (const crash of [crashBefore, crashAfter])
@@ -47,7 +49,7 @@ describe("allocation", () => {
             hit.add(tableWriteOf(exchange.request));
             return crash(exchange);
           },
-          { matches: isTableWrite, after, times: 1 },
+          { matches, after, times: 1 },
         );
         // Whoever is dead answers nobody: what becomes of the call in its process is not waited for.
         const ended = call(dying, name).catch(() => {});
@@ -94,23 +96,35 @@ describe("allocation", () => {
       `crash before and after each write of a ${allocationMethod} allocation past its homes`,
       async (report) => {
         const pool = await world.aPoolWithFullHomes(someCodes(12, "LATE"), { allocationMethod });
-        const requestOf = (name: string) => ({ customerId: `late-${name}`, occurenceId: "send" });
         const late = new Set<string>();
+        const crashAtEach = (kind: string, most: number, matches: typeof isTableWrite) => {
+          const allocateBy = (process: AllocatingProcess, name: string) =>
+            process.allocate(
+              pool,
+              { customerId: `${kind}-${name}`, occurenceId: "send" },
+              { "Idempotency-Key": name },
+            );
+          return crashAtEachWrite(
+            report,
+            most,
+            allocateBy,
+            async (name) => {
+              const retried = await allocateBy(healthy, name);
+              const again = await allocateBy(healthy, name);
+              expect(again.body).toEqual({ ...retried.body, repeated: true });
+              expect(retried.body.source).toBe("pool");
+              late.add(retried.body.uniqueCode);
+            },
+            matches,
+          );
+        };
+        const isMark = (request: WireRequest) => tableWriteOf(request) === "mark";
 
-        const hit = await crashAtEachWrite(
-          report,
-          6,
-          (dying, name) => dying.allocate(pool, requestOf(name), { "Idempotency-Key": name }),
-          async (name) => {
-            const retried = await healthy.allocate(pool, requestOf(name), { "Idempotency-Key": name });
-            const again = await healthy.allocate(pool, requestOf(name), { "Idempotency-Key": name });
-            expect(again.body).toEqual({ ...retried.body, repeated: true });
-            expect(retried.body.source).toBe("pool");
-            late.add(retried.body.uniqueCode);
-          },
-        );
+        // Marks of full cells come now and then, which is why they have a round of their own.
+        const hit = await crashAtEach("write", 3, (request) => isTableWrite(request) && !isMark(request));
+        await crashAtEach("mark", 3, (request) => isTableWrite(request) && isMark(request));
 
-        expect([...hit]).toEqual(expect.arrayContaining(["intent", "append"]));
+        expect(hit).toEqual(new Set(["context", "intent", "append"]));
         expect(late.size).toBe(12);
         const { given } = await world.prove(pool);
         expect(given).toHaveLength(72);

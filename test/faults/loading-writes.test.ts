@@ -66,12 +66,12 @@ describe("a loader's writes", () => {
     const owner = await world.aPromocode();
     const storm = count(process.table.inject(unprocessed(0), { matches: isBatchWrite, share: 0.9 }));
 
-    await world.drop(owner, someCodes(600));
+    await world.drop(owner, someCodes(300));
     await world.workedOff({ process });
     storm.stop();
 
-    await world.prove(owner, { codes: someCodes(600) });
-    expect(await world.onlyFileOf(owner)).toMatchObject({ status: "ready", codes: 600 });
+    await world.prove(owner, { codes: someCodes(300) });
+    expect(await world.onlyFileOf(owner)).toMatchObject({ status: "ready", codes: 300 });
     proved("every code of the file, once");
   });
 

@@ -128,7 +128,7 @@ describe("the service", () => {
   });
 
   fault("the promotion is archived during allocation", async ({ count, proved }) => {
-    const { promocodeId, promotionId, codes } = await aPool(someCodes(200));
+    const { promocodeId, promotionId, codes } = await aPool(someCodes(450));
     let archived = false;
     const archive = count(
       injectionByHand(async () => {
@@ -140,7 +140,7 @@ describe("the service", () => {
     let archiving: Promise<void> | undefined;
 
     const replies = await inParallel(
-      customers(160),
+      customers(400),
       async (customerId) => {
         asked += 1;
         if (asked === 60) archiving = archive.fire();
@@ -163,7 +163,7 @@ describe("the service", () => {
   });
 
   fault("a file is withdrawn during allocation", async ({ count, proved }) => {
-    const { promocodeId, fileId, codes } = await aPool(someCodes(160, "A"));
+    const { promocodeId, fileId, codes } = await aPool(someCodes(400, "A"));
     await client.drop(promocodeId, "more.csv", someCodes(60, "B").join("\n"));
     await client.loadedFiles(promocodeId, 2);
     const path = `/v1/promocodes/${promocodeId}/files/${fileId}`;
@@ -182,7 +182,8 @@ describe("the service", () => {
     );
     await withdrawing;
     await client.until<CodeFile>(path, ({ status }) => status === "withdrawn");
-    const after = await inParallel(customers(240), (customerId) =>
+    // More than hold a code of A by then, by more than B has.
+    const after = await inParallel(customers(300), (customerId) =>
       client.allocate(promocodeId, { customerId }),
     );
 
@@ -194,7 +195,7 @@ describe("the service", () => {
     );
     expect(free).toEqual([]);
     expect(withdrawn.length).toBeGreaterThan(0);
-    expect(given.length + withdrawn.length).toBe(220);
+    expect(given.length + withdrawn.length).toBe(460);
     proved(
       "who holds a code keeps it, its free ones are gone, none given twice, counts and export equal the scan",
     );

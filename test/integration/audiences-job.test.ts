@@ -154,7 +154,7 @@ describe.each(engines)("an audience on $name", ({ start }) => {
 
   it("gets the codes of a file that comes while it runs", async () => {
     const promocode = await world.aPromocode(someCodes(100));
-    const audienceId = await world.anAudience(promocode, fileOf(customers(300)));
+    const audienceId = await world.anAudience(promocode, fileOf(customers(900)));
     let looks = 0;
     let refilled: Promise<unknown> | undefined;
     const timeLeftMs = () => {
@@ -171,8 +171,8 @@ describe.each(engines)("an audience on $name", ({ start }) => {
     const codes = rows.filter(({ source }) => source === "pool").map(({ uniqueCode }) => uniqueCode);
     expect(codes.some((code) => code.startsWith("NEW"))).toBe(true);
     expect(distinct(codes)).toBe(counts.pool);
-    expect(counts.pool + counts.default).toBe(300);
-    expect(counts.default).toBeLessThan(200);
+    expect(counts.pool + counts.default).toBe(900);
+    expect(counts.default).toBeLessThan(800);
   });
 
   it("that repeats a dry one gets what the pool has by then: earlier codes again, new ones for the others", async () => {
