@@ -1,6 +1,5 @@
-import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { type AnsweredRequest, observeDirectRequests } from "../../shared/storage/direct-request.ts";
-import { itemBytes, valueBytes, writeUnitsOf } from "./item-size.ts";
+import { type AnyWrite, refusedWriteUnits } from "./meter.ts";
 
 /** What the requests cost that the jobs make without the SDK. Its figures grow until it is stopped. */
 export interface DirectMeter {
@@ -21,7 +20,7 @@ export const meterDirectRequests = (): DirectMeter => {
     counted.writeUnits += reportedUnits(request);
     if (!isRefused(request)) return;
     counted.refused += 1;
-    counted.writeUnits += refusedUnits(request);
+    counted.writeUnits += refusedWriteUnits(request.input as AnyWrite, request.body.Item ?? {});
   });
   return Object.assign(counted, { stop });
 };
@@ -31,9 +30,3 @@ const reportedUnits = ({ body: { ConsumedCapacity } }: AnsweredRequest): number 
 
 const isRefused = ({ body: { __type } }: AnsweredRequest): boolean =>
   __type?.endsWith("ConditionalCheckFailedException") === true;
-
-/** No engine reports what a refused write costs: DynamoDB charges the larger of the item there and the item to be. */
-const refusedUnits = ({ input, body: { Item = {} } }: AnsweredRequest): number => {
-  const values = Object.values((input.ExpressionAttributeValues ?? {}) as Record<string, AttributeValue>);
-  return writeUnitsOf(values.reduce((bytes, value) => bytes + valueBytes(value), itemBytes(Item)));
-};

@@ -119,7 +119,7 @@ export const meter = (client: Pick<DynamoDBDocumentClient, "middlewareStack">): 
   return counted;
 };
 
-type AnyWrite = Partial<{
+export type AnyWrite = Partial<{
   Item: Item;
   Key: Item;
   ExpressionAttributeValues: Readonly<Record<string, AttributeValue>>;
@@ -150,14 +150,17 @@ const indexUnits = ({ GlobalSecondaryIndexes, LocalSecondaryIndexes }: ConsumedC
 
 /** What a write cost that was refused; 0 for every other failure. */
 const refusalUnits = (input: AnyInput, error: unknown): number => {
-  if (error instanceof ConditionalCheckFailedException)
-    return writeUnitsOf(refusedBytes(input, error.Item ?? {}));
+  if (error instanceof ConditionalCheckFailedException) return refusedWriteUnits(input, error.Item ?? {});
   if (error instanceof TransactionCanceledException)
     return (input.TransactItems ?? [])
       .flatMap((operation) => Object.values(operation))
-      .reduce((units, write) => units + writeUnitsOf(refusedBytes(write, {})), 0);
+      .reduce((units, write) => units + refusedWriteUnits(write, {}), 0);
   return 0;
 };
+
+/** What a write costs that `stored` refused: as much as the larger of that item and the one that was to be. */
+export const refusedWriteUnits = (write: AnyWrite, stored: Item): number =>
+  writeUnitsOf(refusedBytes(write, stored));
 
 const refusedBytes = (write: AnyWrite, stored: Item): number => {
   const before = itemBytes(stored);

@@ -123,7 +123,7 @@ const post = async (operation: DirectOperation, payload: string, timeoutMs: numb
 const successOf = (operation: DirectOperation, text: string): DirectBody => {
   const body = JSON.parse(text);
   if (body?.[successes[operation]] === undefined)
-    throw new SyntaxError(`no answer to ${operation}: ${start(text)}`);
+    throw new SyntaxError(`no answer to ${operation}: ${excerpt(text)}`);
   return body;
 };
 
@@ -132,11 +132,11 @@ const errorOf = (status: number, text: string): DirectBody => {
   try {
     return { ...JSON.parse(text) };
   } catch {
-    return { message: `${status}: ${start(text)}` };
+    return { message: `${status}: ${excerpt(text)}` };
   }
 };
 
-const start = (text: string): string => text.slice(0, 200);
+const excerpt = (text: string): string => text.slice(0, 200);
 
 let pool: { readonly origin: string; readonly pool: Pool } | undefined;
 

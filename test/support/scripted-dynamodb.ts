@@ -16,6 +16,8 @@ export interface ScriptedDynamoDb {
   otherwise: Reply;
   /** The bodies of the requests that arrived. */
   readonly received: string[];
+  /** Forgets what arrived, and answers as it did at first. */
+  reset(): void;
   close(): void;
 }
 
@@ -30,8 +32,11 @@ export const answer =
 export const exception = (status: number, name: string, body: object = {}): Reply =>
   answer(status, { __type: `com.amazonaws.dynamodb.v20120810#${name}`, ...body });
 
-/** Starts it on a free port and points the clients of this process at it, which are imported after this. */
-export const startScriptedDynamoDb = async (): Promise<ScriptedDynamoDb> => {
+/**
+ * Starts it on a free port and points the clients of this process at it, which are imported after this. It answers as
+ * `usually`, where a test says nothing else.
+ */
+export const startScriptedDynamoDb = async (usually: Reply): Promise<ScriptedDynamoDb> => {
   const received: string[] = [];
   const server = createServer(async (request, response) => {
     let body = "";
@@ -42,8 +47,13 @@ export const startScriptedDynamoDb = async (): Promise<ScriptedDynamoDb> => {
   });
   const scripted: ScriptedDynamoDb = {
     next: [],
-    otherwise: answer(200, {}),
+    otherwise: usually,
     received,
+    reset: () => {
+      scripted.next = [];
+      scripted.otherwise = usually;
+      received.length = 0;
+    },
     close: () => {
       server.closeAllConnections();
       server.close();

@@ -33,14 +33,10 @@ describe("writing cells", () => {
   let writeCells: typeof import("../../../shared/storage/cell-writer.ts").writeCells;
 
   beforeAll(async () => {
-    dynamoDb = await startScriptedDynamoDb();
+    dynamoDb = await startScriptedDynamoDb(success);
     ({ writeCells } = await import("../../../shared/storage/cell-writer.ts"));
   });
-  beforeEach(() => {
-    dynamoDb.next = [];
-    dynamoDb.otherwise = success;
-    dynamoDb.received.length = 0;
-  });
+  beforeEach(() => dynamoDb.reset());
   afterAll(() => dynamoDb.close());
 
   const write = (count: number, writing: Partial<CellWriting> = {}) =>

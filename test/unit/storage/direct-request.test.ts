@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DirectError, directRequest, mayTakeEffect, passes } from "../../../shared/storage/direct-request.ts";
-import { startScriptedDynamoDb } from "../../support/scripted-dynamodb.ts";
+import { answer, startScriptedDynamoDb } from "../../support/scripted-dynamodb.ts";
 
 const exceptionNamed = (status: number, name: string) =>
   new DirectError(status, { __type: `com.amazonaws.dynamodb.v20120810#${name}` });
@@ -56,7 +56,7 @@ describe("an error of a direct request", () => {
 
 describe("a direct request", () => {
   it("to a port where nobody listens was never sent", async () => {
-    const gone = await startScriptedDynamoDb();
+    const gone = await startScriptedDynamoDb(answer(200, {}));
     gone.close();
 
     const error = await directRequest("UpdateItem", {}).catch((reason: Error) => reason);

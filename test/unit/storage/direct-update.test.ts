@@ -42,14 +42,10 @@ describe("a direct update", () => {
   let directUpdate: typeof import("../../../shared/storage/direct-update.ts").directUpdate;
 
   beforeAll(async () => {
-    dynamoDb = await startScriptedDynamoDb();
+    dynamoDb = await startScriptedDynamoDb(success);
     ({ directUpdate } = await import("../../../shared/storage/direct-update.ts"));
   });
-  beforeEach(() => {
-    dynamoDb.next = [];
-    dynamoDb.otherwise = success;
-    dynamoDb.received.length = 0;
-  });
+  beforeEach(() => dynamoDb.reset());
   afterAll(() => dynamoDb.close());
 
   const append = () => directUpdate({ TableName: "codes", Key: { pk: { S: "c" } } });
@@ -68,6 +64,25 @@ describe("a direct update", () => {
     },
     15_000,
   );
+
+  it("is signed by the server's clock, once the SDK knows that this machine's is off", async () => {
+    const { dynamoDb: sdk } = await import("../../../shared/storage/client.ts");
+    const dates: string[] = [];
+    const noted: Reply = (response, input, request) => {
+      dates.push(String(request.headers["x-amz-date"]).slice(0, 8));
+      return success(response, input, request);
+    };
+    dynamoDb.next = [noted, noted];
+
+    await append();
+    sdk.config.systemClockOffset = Date.parse("2040-06-15T12:00:00Z") - Date.now();
+    await append().finally(() => {
+      sdk.config.systemClockOffset = 0;
+    });
+
+    expect(dates[0]).not.toBe("20400615");
+    expect(dates[1]).toBe("20400615");
+  });
 
   it("that was refused brings the item, and is not sent again", async () => {
     dynamoDb.next = [exception(400, "ConditionalCheckFailedException", { Item: { k: { N: "1" } } })];
